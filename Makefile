@@ -1,0 +1,37 @@
+# Each command does all the set-up it needs, and none of it twice.
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench torture build setup setup-test clean
+
+# Keeps Ctrl-C away from make itself, which would call a clean end an interrupt.
+OWN_GROUP := $(if $(shell command -v python3),python3 scripts/own-group.py)
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## Import a real tree, mount it until Ctrl-C, say what to try (TREE=/some/folder)
+	@exec $(OWN_GROUP) sh scripts/demo.sh
+
+test: setup-test build ## Everything CI runs: lint, types, unit, command line and kernel tests
+	@npm run --silent lint
+	@npm test --silent -- $(VITEST_FLAGS)
+
+check: setup ## Lint, types, boundaries and unit tests: seconds, no network once set up
+	@npm run --silent check
+
+bench: build ## Measure
+	@npm run --silent bench
+
+torture: build ## The long tests: imports killed over and over
+	@npm run --silent torture
+
+build: setup ## Compile src/ into dist/
+	@npm run --silent build
+
+setup: ## Install what building and mounting need: system packages, node_modules
+	@sh scripts/setup.sh
+
+setup-test: setup ## Install what the tests need on top: Nix, to compare with
+	@sh scripts/setup.sh nix
+
+clean: ## Remove what was built and installed here; stores and system packages stay
+	rm -rf dist node_modules coverage

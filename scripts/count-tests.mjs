@@ -1,0 +1,31 @@
+// count-tests.mjs REPORT CODE: sums up vitest's JSON report in one line.
+// CODE is how the whole run ended: a failure that no test accounts for counts as one failed.
+import { readFileSync } from "node:fs";
+
+const [file, code] = process.argv.slice(2);
+
+let passed = 0;
+let failed = 0;
+let skipped = 0;
+
+let text = "";
+try {
+  text = readFileSync(file, "utf8");
+} catch {
+  // The run never got as far as the tests.
+}
+
+for (const suite of text === "" ? [] : JSON.parse(text).testResults) {
+  const before = failed;
+  for (const { status } of suite.assertionResults) {
+    if (status === "passed") passed += 1;
+    else if (status === "failed") failed += 1;
+    else skipped += 1;
+  }
+  // A file that cannot be loaded, or whose hooks fail, is a failure without a failed test.
+  if (suite.status === "failed" && failed === before) failed += 1;
+}
+
+if (code !== "0" && failed === 0) failed = 1;
+
+console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);

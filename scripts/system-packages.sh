@@ -1,0 +1,44 @@
+#!/bin/sh
+# system-packages.sh [libfuse2|fuse3|nix]...: installs those that are missing, with apt and as root.
+# Where that is impossible it says what is missing and succeeds: most of tvix-store works without.
+set -eu
+
+# Looks for the thing itself rather than a package, so that other distributions are served too.
+present() {
+  case $1 in
+    libfuse2) PATH="$PATH:/sbin:/usr/sbin" ldconfig -p 2>/dev/null | grep -q 'libfuse\.so\.2 ' ;;
+    fuse3) command -v fusermount3 >/dev/null ;;
+    nix) command -v nix-store >/dev/null ;;
+    *) echo "system-packages.sh: unknown: $1" >&2; exit 2 ;;
+  esac
+}
+
+missing() {
+  for name in "$@"; do
+    present "$name" || case $name in
+      nix) echo nix-bin ;;
+      *) echo "$name" ;;
+    esac
+  done
+}
+
+packages=$(missing "$@" | tr '\n' ' ')
+[ -n "$packages" ] || exit 0
+
+if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+  echo "Installing system packages: $packages" >&2
+  export DEBIAN_FRONTEND=noninteractive
+  options="-o Acquire::Retries=3 -o DPkg::Lock::Timeout=300"
+  # shellcheck disable=SC2086 # both are lists of words
+  {
+    apt-get $options -qq update || echo "apt-get update failed; trying with the lists at hand" >&2
+    apt-get $options -qq -y --no-install-recommends install $packages || true
+  } </dev/null >/dev/null
+  packages=$(missing "$@" | tr '\n' ' ')
+fi
+
+if [ -n "$packages" ]; then
+  echo "Missing: $packages" >&2
+  echo "On Debian or Ubuntu: sudo apt-get install --no-install-recommends $packages" >&2
+  echo "Going on without: mounting needs libfuse2 and fuse3, the comparisons with Nix need nix-bin." >&2
+fi

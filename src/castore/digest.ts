@@ -1,0 +1,84 @@
+/**
+ * BLAKE3 digests: the names of blobs and directories.
+ */
+import { createHash, hash } from "blake3";
+import { asBuffer, equalBytes, toHex } from "../base/bytes.js";
+import { StoreError } from "../base/errors.js";
+
+/** A 32-byte BLAKE3 digest. Immutable; its bytes are not to be written to. */
+export class B3Digest {
+  static readonly LENGTH_BYTES = 32;
+  readonly bytes: Uint8Array;
+  #hex: string | undefined;
+
+  private constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+
+  /**
+   * Takes over `bytes`, without a copy.
+   *
+   * @throws {StoreError} `invalid-argument` unless there are 32.
+   */
+  static from(bytes: Uint8Array): B3Digest {
+    if (bytes.length !== B3Digest.LENGTH_BYTES) {
+      throw new StoreError(
+        "invalid-argument",
+        `Invalid digest length: ${bytes.length} bytes, expected ${B3Digest.LENGTH_BYTES}`,
+      );
+    }
+    return new B3Digest(bytes);
+  }
+
+  /** The digest of `content`. */
+  static of(content: Uint8Array): B3Digest {
+    return new B3Digest(hash(content));
+  }
+
+  /**
+   * Reads the text forms in use: `blake3-<base64>`, and `b3:<base64>` of older tools.
+   *
+   * @throws {StoreError} `invalid-argument` for anything else.
+   */
+  static parse(text: string): B3Digest {
+    const match = /^(?:blake3-|b3:)([A-Za-z0-9+/]{43}=)$/.exec(text);
+    if (match === null) {
+      throw new StoreError(
+        "invalid-argument",
+        `Invalid digest ${JSON.stringify(text)}: expected blake3-<44 characters of base64>`,
+      );
+    }
+    return new B3Digest(Buffer.from(match[1] as string, "base64"));
+  }
+
+  /** 64 lower-case hex characters: the file name of a blob, and a key for maps. */
+  get hex(): string {
+    this.#hex ??= toHex(this.bytes);
+    return this.#hex;
+  }
+
+  equals(other: B3Digest): boolean {
+    return equalBytes(this.bytes, other.bytes);
+  }
+
+  toString(): string {
+    return `blake3-${asBuffer(this.bytes).toString("base64")}`;
+  }
+}
+
+/** Hashes content that comes in pieces. */
+export class B3Hasher {
+  readonly #hash = createHash();
+
+  update(content: Uint8Array): void {
+    this.#hash.update(content);
+  }
+
+  /** The digest of everything so far; the hasher is used up. */
+  finish(): B3Digest {
+    return B3Digest.from(this.#hash.digest());
+  }
+}
+
+/** The digest of no bytes: the empty blob, and also the empty directory. */
+export const EMPTY_DIGEST: B3Digest = B3Digest.of(new Uint8Array(0));

@@ -1,0 +1,60 @@
+/**
+ * A read-only file system as mount engines see it: inodes, names and bytes, and nothing of FUSE.
+ *
+ * Every method is synchronous and answers from what is on this machine. All of them throw `StoreError`:
+ * `dangling-reference` or `corrupt` for a hole or damage in the store, `permission-denied` where listing
+ * is off, `invalid-argument` for an operation on the wrong kind of inode, `limit-exceeded` for a tree too
+ * large to be numbered.
+ */
+
+/** The inode of the mount's root. All numbers are safe integers. */
+export const ROOT_INODE = 1;
+
+export type InodeType = "directory" | "file" | "symlink";
+
+export interface Attributes {
+  /** Stable while the file system is mounted; every position in the tree has its own. */
+  readonly inode: number;
+  readonly type: InodeType;
+  readonly executable: boolean;
+  /** Files: bytes. Symlinks: length of the target. Directories: entries below, as the parent states. */
+  readonly size: number;
+  /** Last change in milliseconds since the epoch. 1000 below a root: Nix's canonical time. */
+  readonly mtimeMs: number;
+}
+
+/** The entries of one directory, without `.` and `..`, in a fixed order. */
+export interface Listing {
+  readonly count: number;
+  /** The name of entry `index`: raw bytes, not to be written to. */
+  name(index: number): Uint8Array;
+  attributes(index: number): Attributes;
+}
+
+/** What `statfs` tells, in bytes and numbers of inodes. */
+export interface Capacity {
+  readonly totalBytes: number;
+  readonly freeBytes: number;
+  readonly inodes: number;
+}
+
+export interface FileSystem {
+  /** The entry called `name`, byte for byte; `undefined` when there is none. */
+  lookup(parent: number, name: Uint8Array): Attributes | undefined;
+
+  attributes(inode: number): Attributes;
+
+  list(inode: number): Listing;
+
+  /** The target of a symlink. */
+  readLink(inode: number): Uint8Array;
+
+  /**
+   * Fills `target` with the bytes of a file from `offset` on.
+   *
+   * @returns how many bytes were written: short only at the end of the file.
+   */
+  read(inode: number, offset: number, target: Uint8Array): number;
+
+  capacity(): Capacity;
+}

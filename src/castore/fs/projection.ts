@@ -1,0 +1,201 @@
+/**
+ * How a store becomes a file system: root nodes below the root, the castore tree below each of them.
+ *
+ * Memory does not grow with what was looked at: positions are found again from the number alone, decoded
+ * directories and recent positions are caches.
+ */
+import { LRUCache } from "lru-cache";
+import { quoteBytes } from "../../base/bytes.js";
+import { StoreError } from "../../base/errors.js";
+import type { B3Digest } from "../digest.js";
+import type { Directory } from "../directory.js";
+import type { DirectoryNode, Node } from "../node.js";
+import {
+  type Attributes,
+  type Capacity,
+  type FileSystem,
+  type Listing,
+  ROOT_INODE,
+} from "./file-system.js";
+import { ChildOffsets, InodeRanges } from "./inode-ranges.js";
+import type { RootNodes } from "./root-nodes.js";
+
+/** What a projection reads from; throws as `ResidentStore` does. */
+export interface ResidentSource {
+  refresh(): void;
+  directory(digest: B3Digest): Directory;
+  read(digest: B3Digest, size: number, offset: number, target: Uint8Array): number;
+  capacity(): Capacity;
+}
+
+/** Nix's canonical time: one second after the epoch. */
+const STORE_MTIME_MS = 1000;
+const DIRECTORY_CACHE_BYTES = 64 * 1024 * 1024;
+const POSITIONS_MAX = 65_536;
+/** Rough cost of a cached directory besides its bytes, and per entry. */
+const DIRECTORY_BYTES = 512;
+const ENTRY_BYTES = 36;
+
+interface Folder {
+  readonly directory: Directory;
+  readonly offsets: ChildOffsets;
+}
+
+export class Projection implements FileSystem {
+  readonly #roots: RootNodes;
+  readonly #source: ResidentSource;
+  readonly #ranges = new InodeRanges();
+  readonly #folders = new LRUCache<string, Folder>({
+    maxSize: DIRECTORY_CACHE_BYTES,
+    sizeCalculation: ({ directory }) =>
+      DIRECTORY_BYTES + directory.bytes.length + directory.count * ENTRY_BYTES,
+  });
+  /** Nodes by inode. */
+  readonly #positions = new LRUCache<number, Node>({ max: POSITIONS_MAX });
+
+  constructor(roots: RootNodes, source: ResidentSource) {
+    this.#roots = roots;
+    this.#source = source;
+  }
+
+  lookup(parent: number, name: Uint8Array): Attributes | undefined {
+    this.#source.refresh();
+    if (parent === ROOT_INODE) {
+      const node = this.#roots.lookup(name);
+      return node === undefined ? undefined : this.#rootEntry(name, node);
+    }
+    const node = this.#directoryAt(parent);
+    const folder = this.#folder(node);
+    const index = folder.directory.indexOf(name);
+    return index < 0 ? undefined : this.#childAttributes(parent, folder, index);
+  }
+
+  attributes(inode: number): Attributes {
+    this.#source.refresh();
+    if (inode !== ROOT_INODE) return attributesOf(inode, this.#nodeAt(inode));
+    return {
+      inode,
+      type: "directory",
+      executable: false,
+      size: 0,
+      mtimeMs: this.#roots.changedAtMs(),
+    };
+  }
+
+  list(inode: number): Listing {
+    this.#source.refresh();
+    if (inode === ROOT_INODE) return this.#listRoots();
+    const folder = this.#folder(this.#directoryAt(inode));
+    return {
+      count: folder.directory.count,
+      name: (index) => folder.directory.name(index),
+      attributes: (index) => this.#childAttributes(inode, folder, index),
+    };
+  }
+
+  readLink(inode: number): Uint8Array {
+    this.#source.refresh();
+    const node = this.#nodeAt(inode);
+    if (node.type === "symlink") return node.target;
+    throw new StoreError("invalid-argument", `Inode ${inode} is a ${node.type}, not a symlink`);
+  }
+
+  read(inode: number, offset: number, target: Uint8Array): number {
+    this.#source.refresh();
+    const node = this.#nodeAt(inode);
+    if (node.type === "file") {
+      return this.#source.read(node.digest, fileSize(node.size), offset, target);
+    }
+    throw new StoreError("invalid-argument", `Inode ${inode} is a ${node.type}, not a file`);
+  }
+
+  capacity(): Capacity {
+    return this.#source.capacity();
+  }
+
+  #listRoots(): Listing {
+    const names = this.#roots.list();
+    const nameAt = (index: number) => names[index] as Uint8Array;
+    return {
+      count: names.length,
+      name: nameAt,
+      attributes: (index) => {
+        const node = this.#roots.lookup(nameAt(index));
+        if (node !== undefined) return this.#rootEntry(nameAt(index), node);
+        throw new StoreError("not-found", `${quoteBytes(nameAt(index))} is gone from the store`);
+      },
+    };
+  }
+
+  #rootEntry(name: Uint8Array, node: Node): Attributes {
+    return attributesOf(this.#ranges.rangeOf(name, node).base, node);
+  }
+
+  #childAttributes(parent: number, folder: Folder, index: number): Attributes {
+    const inode = parent + folder.offsets.start(index);
+    const node = folder.directory.node(index);
+    this.#positions.set(inode, node);
+    return attributesOf(inode, node);
+  }
+
+  #directoryAt(inode: number): DirectoryNode {
+    const node = this.#nodeAt(inode);
+    if (node.type === "directory") return node;
+    throw new StoreError("invalid-argument", `Inode ${inode} is a ${node.type}, not a directory`);
+  }
+
+  /** Finds a position again by descending from its root. */
+  #nodeAt(inode: number): Node {
+    const recent = this.#positions.get(inode);
+    if (recent !== undefined) return recent;
+    const range = this.#ranges.find(inode);
+    if (range === undefined) throw noSuchInode(inode);
+    let { base, node } = range;
+    while (base !== inode) {
+      if (node.type !== "directory") throw noSuchInode(inode);
+      const { directory, offsets } = this.#folder(node);
+      const index = offsets.find(inode - base);
+      if (index < 0) throw noSuchInode(inode);
+      base += offsets.start(index);
+      node = directory.node(index);
+    }
+    this.#positions.set(inode, node);
+    return node;
+  }
+
+  #folder(node: DirectoryNode): Folder {
+    const key = node.digest.hex;
+    let folder = this.#folders.get(key);
+    if (folder === undefined) {
+      const directory = this.#source.directory(node.digest);
+      folder = { directory, offsets: new ChildOffsets(directory) };
+      this.#folders.set(key, folder);
+    }
+    if (folder.offsets.span > 1 + Number(node.size)) {
+      throw new StoreError(
+        "corrupt",
+        `Directory ${node.digest} holds ${folder.offsets.span - 1} entries, its parent says ${node.size}`,
+      );
+    }
+    return folder;
+  }
+}
+
+function attributesOf(inode: number, node: Node): Attributes {
+  return {
+    inode,
+    type: node.type,
+    executable: node.type === "file" && node.executable,
+    size: node.type === "symlink" ? node.target.length : fileSize(node.size),
+    mtimeMs: STORE_MTIME_MS,
+  };
+}
+
+/** A size as the kernel takes it; what does not fit was never stored, and fails when it is read. */
+function fileSize(size: bigint): number {
+  return Number(size < BigInt(Number.MAX_SAFE_INTEGER) ? size : BigInt(Number.MAX_SAFE_INTEGER));
+}
+
+function noSuchInode(inode: number): StoreError {
+  return new StoreError("not-found", `There is no inode ${inode}`);
+}

@@ -1,0 +1,153 @@
+/**
+ * Blobs of the local store: small ones in the index, large ones as files named by their digest.
+ */
+import { type FileHandle, mkdir, open, rename, stat } from "node:fs/promises";
+import { equalBytes } from "../../base/bytes.js";
+import { errnoOf } from "../../base/errors.js";
+import { BytesReader, clampRange } from "../blob/memory.js";
+import type { BlobReader, BlobService, BlobWriter, ByteRange, ChunkMeta } from "../blob/service.js";
+import { B3Digest, B3Hasher } from "../digest.js";
+import { damaged, missing, unreadable } from "./blob-errors.js";
+import { type BlobRecord, decodeRecord, encodeFile, encodeInline } from "./blob-record.js";
+import { type BlobSink, LocalBlobWriter } from "./blob-writer.js";
+import { FolderSync } from "./folder-sync.js";
+import type { IndexDatabase, Table } from "./index-database.js";
+import type { StoreLayout } from "./layout.js";
+
+const STREAM_BYTES = 1024 * 1024;
+
+export class LocalBlobService implements BlobService {
+  readonly #layout: StoreLayout;
+  readonly #index: IndexDatabase;
+  readonly #table: Table;
+  readonly #folders = new FolderSync();
+
+  constructor(layout: StoreLayout, index: IndexDatabase) {
+    this.#layout = layout;
+    this.#index = index;
+    this.#table = index.table("blobs");
+  }
+
+  async has(digest: B3Digest): Promise<boolean> {
+    const record = this.#record(digest);
+    if (record?.type !== "file") return record !== undefined;
+    return (await this.#fileSize(digest)) === record.size;
+  }
+
+  async openRead(digest: B3Digest): Promise<BlobReader | undefined> {
+    const record = this.#record(digest);
+    if (record === undefined) return undefined;
+    if (record.type === "inline") {
+      if (!B3Digest.of(record.content).equals(digest)) throw damaged(digest);
+      return new BytesReader(record.content);
+    }
+    return await BlobFileReader.open(this.#layout.blobFile(digest), digest, record.size);
+  }
+
+  async openWrite(): Promise<BlobWriter> {
+    const sink: BlobSink = {
+      uploadFolder: this.#layout.tmp,
+      storeInline: (digest, content) => this.#storeInline(digest, content),
+      has: (digest) => this.has(digest),
+      adopt: (digest, size, uploadPath) => this.#adopt(digest, size, uploadPath),
+    };
+    return new LocalBlobWriter(sink);
+  }
+
+  async chunks(digest: B3Digest): Promise<readonly ChunkMeta[] | undefined> {
+    return (await this.has(digest)) ? [] : undefined;
+  }
+
+  async #storeInline(digest: B3Digest, content: Uint8Array): Promise<void> {
+    const record = this.#record(digest);
+    if (record?.type === "inline" && equalBytes(record.content, content)) return;
+    await this.#index.commit(() => {
+      this.#table.put(digest.bytes, encodeInline(content));
+    }, content.length);
+  }
+
+  async #adopt(digest: B3Digest, size: number, uploadPath: string): Promise<void> {
+    const folder = this.#layout.blobFolder(digest);
+    if ((await mkdir(folder, { recursive: true })) !== undefined) {
+      await this.#folders.sync(this.#layout.blobs);
+    }
+    await rename(uploadPath, this.#layout.blobFile(digest));
+    await this.#folders.sync(folder);
+    await this.#index.commit(() => this.#table.put(digest.bytes, encodeFile(size)), 64);
+  }
+
+  #record(digest: B3Digest): BlobRecord | undefined {
+    this.#index.refresh();
+    const value = this.#table.get(digest.bytes);
+    return value === undefined ? undefined : decodeRecord(value, digest);
+  }
+
+  async #fileSize(digest: B3Digest): Promise<number | undefined> {
+    try {
+      return (await stat(this.#layout.blobFile(digest))).size;
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return undefined;
+      throw unreadable(digest, error);
+    }
+  }
+}
+
+class BlobFileReader implements BlobReader {
+  readonly size: number;
+  readonly #digest: B3Digest;
+  readonly #handle: FileHandle;
+
+  private constructor(handle: FileHandle, digest: B3Digest, size: number) {
+    this.#handle = handle;
+    this.#digest = digest;
+    this.size = size;
+  }
+
+  static async open(path: string, digest: B3Digest, size: number): Promise<BlobFileReader> {
+    let handle: FileHandle;
+    try {
+      handle = await open(path, "r");
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") throw missing(digest);
+      throw unreadable(digest, error);
+    }
+    const reader = new BlobFileReader(handle, digest, size);
+    const found = (await handle.stat()).size;
+    if (found === size) return reader;
+    await handle.close();
+    throw damaged(digest, `its file has ${found} bytes instead of ${size}`);
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    const { end } = clampRange(this.size, { offset, length });
+    const target = Buffer.allocUnsafe(Math.max(end - offset, 0));
+    for (let filled = 0; filled < target.length; ) {
+      const { bytesRead } = await this.#handle
+        .read(target, filled, target.length - filled, offset + filled)
+        .catch((error: unknown) => {
+          throw unreadable(this.#digest, error);
+        });
+      if (bytesRead === 0) throw damaged(this.#digest, "its file ends early");
+      filled += bytesRead;
+    }
+    return target;
+  }
+
+  async *stream(range?: ByteRange): AsyncIterable<Uint8Array> {
+    const { offset, end } = clampRange(this.size, range);
+    const hasher = offset === 0 && end === this.size ? new B3Hasher() : undefined;
+    for (let position = offset; position < end; ) {
+      const part = await this.read(position, Math.min(STREAM_BYTES, end - position));
+      position += part.length;
+      hasher?.update(part);
+      if (position === end && hasher !== undefined && !hasher.finish().equals(this.#digest)) {
+        throw damaged(this.#digest);
+      }
+      yield part;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#handle.close();
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * The index of a local store: one LMDB environment, shared by every process that uses the store.
+ *
+ * Commits are synchronous: when one returns, its pages and its meta page are on disk. Writes of one
+ * process are gathered and committed together, so thousands of small blobs share the cost of a sync.
+ * They run on the calling thread: the library's own asynchronous commit reports a full disk through
+ * promises nobody can catch.
+ */
+import { realpathSync } from "node:fs";
+import { join } from "node:path";
+import { type Database, open, type RootDatabase } from "lmdb";
+import { messageOf, StoreError } from "../../base/errors.js";
+import { MappedMemory } from "./mapped-memory.js";
+
+/** Address space, not disk: the file grows with its content. */
+const MAP_BYTES = 2 ** 40;
+const PROCESSES_MAX = 1024;
+/** Waiting writes are committed at once when they hold this much. */
+const BATCH_BYTES_MAX = 8 * 1024 * 1024;
+const BATCH_WAIT_MS_MAX = 50;
+
+const ENOSPC = 28;
+const EIO = 5;
+
+interface Write {
+  readonly run: () => unknown;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class IndexDatabase {
+  readonly #environment: RootDatabase<Buffer, Buffer>;
+  readonly #memory: MappedMemory;
+  readonly #tables = new Map<string, Table>();
+  #queue: Write[] = [];
+  #queuedBytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #commitMs = 1;
+
+  private constructor(environment: RootDatabase<Buffer, Buffer>, folder: string) {
+    this.#environment = environment;
+    this.#memory = new MappedMemory(join(realpathSync(folder), "data.mdb"));
+  }
+
+  /** @throws {StoreError} `unavailable` when the environment cannot be opened. */
+  static open(folder: string): IndexDatabase {
+    try {
+      const environment = open<Buffer, Buffer>({
+        path: folder,
+        noSubdir: false,
+        mapSize: MAP_BYTES,
+        maxDbs: 16,
+        maxReaders: PROCESSES_MAX,
+        overlappingSync: false,
+        keyEncoding: "binary",
+        encoding: "binary",
+      });
+      environment.readerCheck();
+      return new IndexDatabase(environment, folder);
+    } catch (error) {
+      throw new StoreError(
+        "unavailable",
+        `Cannot open the index of the store, ${folder}: ${messageOf(error)}`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** The table called `name`, made when it is not there yet. */
+  table(name: string): Table {
+    let table = this.#tables.get(name);
+    if (table === undefined) {
+      table = new Table(
+        this.#environment.openDB<Buffer, Buffer>({
+          name,
+          keyEncoding: "binary",
+          encoding: "binary",
+        }),
+        this.#memory,
+      );
+      this.#tables.set(name, table);
+    }
+    return table;
+  }
+
+  /**
+   * Runs `write` inside the next commit; resolves with its result once that is on disk. `write` is
+   * synchronous, sees the writes queued before it, and throws, if it must, before it changes anything:
+   * that fails this call alone. `bytes` tells about how much it will write.
+   *
+   * @throws {StoreError} `unavailable` when the commit failed: then nothing of it was stored.
+   */
+  commit<T>(write: () => T, bytes: number): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#queue.push({ run: write, resolve: resolve as (result: unknown) => void, reject });
+      this.#queuedBytes += bytes;
+      if (this.#queuedBytes >= BATCH_BYTES_MAX) {
+        this.#flush();
+      } else {
+        // Gathering for as long as the last commit took keeps a lone write quick and lets a slow disk
+        // take larger bites.
+        this.#timer ??= setTimeout(() => this.#flush(), this.#commitMs);
+      }
+    });
+  }
+
+  /** Lets this thread see what other processes have committed since. Cheap. */
+  refresh(): void {
+    this.#environment.resetReadTxn();
+  }
+
+  async close(): Promise<void> {
+    this.#flush();
+    await this.#environment.close();
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const batch = this.#queue;
+    if (batch.length === 0) return;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+
+    const started = performance.now();
+    const done: (() => void)[] = [];
+    try {
+      this.#environment.transactionSync(() => {
+        for (const write of batch) {
+          try {
+            const result = write.run();
+            done.push(() => write.resolve(result));
+          } catch (error) {
+            if (!(error instanceof StoreError)) throw error;
+            done.push(() => write.reject(error));
+          }
+        }
+      });
+    } catch (error) {
+      const failure = commitFailure(error);
+      for (const write of batch) write.reject(failure);
+      return;
+    } finally {
+      this.#commitMs = Math.min(performance.now() - started, BATCH_WAIT_MS_MAX);
+    }
+    for (const answer of done) answer();
+  }
+}
+
+/** Bytes by bytes key. Values read are valid until the next read of the same thread unless said otherwise. */
+export class Table {
+  readonly #database: Database<Buffer, Buffer>;
+  readonly #memory: MappedMemory;
+
+  constructor(database: Database<Buffer, Buffer>, memory: MappedMemory) {
+    this.#database = database;
+    this.#memory = memory;
+  }
+
+  has(key: Uint8Array): boolean {
+    return this.#database.doesExist(key as Buffer);
+  }
+
+  /** A copy of the value. */
+  get(key: Uint8Array): Uint8Array | undefined {
+    const value = this.#database.getBinary(key as Buffer);
+    this.#memory.touch(value?.length ?? 0);
+    return value;
+  }
+
+  /** The value on memory that the next read overwrites. */
+  peek(key: Uint8Array): Uint8Array | undefined {
+    const value = this.#database.getBinaryFast(key as Buffer);
+    this.#memory.touch(value?.length ?? 0);
+    if (value === undefined) return undefined;
+    // The library hands out one large buffer with a narrowed `length`, which trips up Buffer's methods.
+    return new Uint8Array(value.buffer, value.byteOffset, value.length);
+  }
+
+  /** All keys in byte order, as copies, in a snapshot of now. */
+  keys(): Iterable<Uint8Array> {
+    return this.#database.getKeys({ snapshot: true });
+  }
+
+  /** Only inside a commit. */
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.#database.putSync(key as Buffer, value as Buffer);
+    this.#memory.touch(value.length);
+  }
+
+  /** How many keys there are. */
+  get count(): number {
+    const { entryCount } = this.#database.getStats() as { entryCount: number };
+    return entryCount;
+  }
+}
+
+function commitFailure(error: unknown): StoreError {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  // LMDB reports a page write that stopped short, as on a full disk, as an I/O error.
+  const reason =
+    code === ENOSPC
+      ? "no space left on the disk"
+      : code === EIO
+        ? "the disk is full or failing"
+        : messageOf(error);
+  return new StoreError("unavailable", `Cannot write the index of the store: ${reason}`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,62 @@
+/**
+ * The embedded store: one folder, no server. Any number of processes may use it at the same time.
+ */
+import { resolve } from "node:path";
+import { StoreError } from "../../base/errors.js";
+import { LocalBlobService } from "./blob-service.js";
+import { LocalDirectoryService } from "./directory-service.js";
+import { IndexDatabase } from "./index-database.js";
+import { StoreLayout } from "./layout.js";
+import { sweepUploads } from "./upload-file.js";
+
+export class LocalStore implements AsyncDisposable {
+  readonly layout: StoreLayout;
+  /** Other services keep tables of their own in it. */
+  readonly index: IndexDatabase;
+  readonly blobs: LocalBlobService;
+  readonly directories: LocalDirectoryService;
+
+  private constructor(layout: StoreLayout, index: IndexDatabase) {
+    this.layout = layout;
+    this.index = index;
+    this.blobs = new LocalBlobService(layout, index);
+    this.directories = new LocalDirectoryService(index);
+  }
+
+  /**
+   * Opens the store in `folder`, making it when it is not there.
+   *
+   * @throws {StoreError} as `StoreLayout.prepare` and `IndexDatabase.open`.
+   */
+  static async open(folder: string): Promise<LocalStore> {
+    const layout = new StoreLayout(resolve(folder));
+    await layout.prepare();
+    return await LocalStore.#openPrepared(layout);
+  }
+
+  /**
+   * Opens the store in `folder` for a command that would find nothing in a new one.
+   *
+   * @throws {StoreError} `not-found` when there is no store, else as {@link open}.
+   */
+  static async openExisting(folder: string): Promise<LocalStore> {
+    const layout = new StoreLayout(resolve(folder));
+    if (await layout.exists()) return await LocalStore.#openPrepared(layout);
+    throw new StoreError("not-found", `There is no store at ${layout.root}`);
+  }
+
+  static async #openPrepared(layout: StoreLayout): Promise<LocalStore> {
+    const index = IndexDatabase.open(layout.index);
+    await sweepUploads(layout.tmp, Date.now());
+    return new LocalStore(layout, index);
+  }
+
+  /** Writes what is waiting to be written and lets go of the files. */
+  async close(): Promise<void> {
+    await this.index.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

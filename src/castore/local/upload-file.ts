@@ -1,0 +1,53 @@
+/**
+ * Unfinished uploads: files in the store's `tmp` folder, each named after the process that owns it.
+ */
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { type FileHandle, open, readdir, stat, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { errnoOf } from "../../base/errors.js";
+
+/** Long enough for any upload, and for processes whose numbers this one cannot see (containers). */
+const ABANDONED_AFTER_MS = 24 * 60 * 60 * 1000;
+
+/** Creates a new upload file, open for writing, that no other process can be writing. */
+export async function createUploadFile(
+  folder: string,
+): Promise<{ readonly path: string; readonly handle: FileHandle }> {
+  const path = join(folder, `${ownName()}.${randomBytes(8).toString("hex")}`);
+  return { path, handle: await open(path, "wx", 0o444) };
+}
+
+/** Removes uploads that are older than a day and whose process is gone. */
+export async function sweepUploads(folder: string, nowMs: number): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    try {
+      const { mtimeMs } = await stat(path);
+      if (nowMs - mtimeMs > ABANDONED_AFTER_MS && !isOwnerAlive(name)) await unlink(path);
+    } catch (error) {
+      // Another process finished or swept it meanwhile.
+      if (errnoOf(error) !== "ENOENT") throw error;
+    }
+  }
+}
+
+function ownName(): string {
+  return `${process.pid}.${startTicks(process.pid) ?? 0}`;
+}
+
+function isOwnerAlive(name: string): boolean {
+  const [pid, ticks] = name.split(".");
+  return pid !== undefined && ticks !== undefined && startTicks(Number(pid)) === ticks;
+}
+
+/** When a process started, in clock ticks since boot: with its number, an identity. */
+function startTicks(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The name, in parentheses, may hold anything; the start time is the 20th field after it.
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  } catch {
+    return undefined;
+  }
+}

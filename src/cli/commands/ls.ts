@@ -1,0 +1,157 @@
+import type { Argv } from "yargs";
+import { decodeUtf8, quoteBytes } from "../../base/bytes.js";
+import type { DirectoryService } from "../../castore/directory/service.js";
+import type { DirectoryNode, Node } from "../../castore/node.js";
+import { JSON_OPTION, STORE_OPTIONS, withEnvironment } from "../options.js";
+import { displayName, printJson, printLine } from "../output.js";
+import { openServices, type StoreArguments } from "../services.js";
+import { findObject, readDirectory } from "../store-object.js";
+
+interface LsArguments extends StoreArguments {
+  readonly path: string;
+  readonly long: boolean;
+  readonly recursive: boolean;
+  readonly directory: boolean;
+  readonly json: boolean;
+}
+
+export function builder(yargs: Argv): Argv {
+  return yargs
+    .positional("path", { describe: "STORE-PATH[/SUB]", type: "string", demandOption: true })
+    .options(
+      withEnvironment({
+        ...STORE_OPTIONS,
+        ...JSON_OPTION,
+        long: {
+          alias: "l",
+          describe: "Show type, size and target",
+          type: "boolean",
+          default: false,
+        },
+        recursive: {
+          alias: "R",
+          describe: "List what is below folders too",
+          type: "boolean",
+          default: false,
+        },
+        directory: {
+          alias: "d",
+          describe: "Show a folder itself, not what is in it",
+          type: "boolean",
+          default: false,
+        },
+      }),
+    )
+    .example("$0 ls -l -R /nix/store/<hash>-<name>", "everything in a store path, with sizes")
+    .example("$0 ls --json <hash>/bin", "one folder, for programs");
+}
+
+export async function handler(options: LsArguments): Promise<void> {
+  await using services = await openServices(options, { create: false });
+  const { node, name } = await findObject(options.path, services);
+  if (options.json) {
+    await printJson(await describeNode(node, services.directories, options));
+  } else if (node.type === "directory" && !options.directory) {
+    await listFolder(node, services.directories, options);
+  } else {
+    await printEntry(name, node, options.long);
+  }
+}
+
+async function listFolder(
+  root: DirectoryNode,
+  directories: DirectoryService,
+  options: LsArguments,
+): Promise<void> {
+  const open = async (node: DirectoryNode, path: Uint8Array) => ({
+    path,
+    entries: (await readDirectory(node, directories)).entries(),
+  });
+  // A stack instead of recursion: how deep it goes is up to whoever made the tree.
+  const stack = [await open(root, Buffer.from("."))];
+  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+    const next = top.entries.next();
+    if (next.done) {
+      stack.pop();
+      continue;
+    }
+    const { name, node } = next.value;
+    const path = Buffer.concat([top.path, Buffer.from("/"), name]);
+    await printEntry(path, node, options.long);
+    if (options.recursive && node.type === "directory") stack.push(await open(node, path));
+  }
+}
+
+async function printEntry(path: Uint8Array, node: Node, long: boolean): Promise<void> {
+  if (!long) return await printLine(displayName(path));
+  const parts = [
+    Buffer.from(`${modeText(node)} ${sizeText(node)} `),
+    Buffer.from(displayName(path)),
+  ];
+  if (node.type === "symlink") {
+    parts.push(Buffer.from(" -> "), Buffer.from(displayName(node.target)));
+  }
+  await printLine(Buffer.concat(parts));
+}
+
+function modeText(node: Node): string {
+  switch (node.type) {
+    case "directory":
+      return "dr-xr-xr-x";
+    case "symlink":
+      return "lrwxrwxrwx";
+    case "file":
+      return node.executable ? "-r-xr-xr-x" : "-r--r--r--";
+  }
+}
+
+function sizeText(node: Node): string {
+  return (node.type === "file" ? node.size : 0n).toString().padStart(20);
+}
+
+/** The shape of `nix store ls --json`. */
+interface JsonNode {
+  readonly type: "regular" | "directory" | "symlink";
+  readonly size?: bigint;
+  readonly executable?: true;
+  readonly target?: string;
+  entries?: Record<string, JsonNode>;
+}
+
+async function describeNode(
+  root: Node,
+  directories: DirectoryService,
+  options: LsArguments,
+): Promise<JsonNode> {
+  const result = jsonNode(root);
+  const waiting: [Node, JsonNode][] = options.directory ? [] : [[root, result]];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const [node, json] = next;
+    if (node.type !== "directory") continue;
+    json.entries = {};
+    for (const entry of (await readDirectory(node, directories)).entries()) {
+      const child = jsonNode(entry.node);
+      json.entries[jsonName(entry.name)] = child;
+      if (options.recursive) waiting.push([entry.node, child]);
+    }
+  }
+  return result;
+}
+
+function jsonNode(node: Node): JsonNode {
+  switch (node.type) {
+    case "directory":
+      return { type: "directory" };
+    case "symlink":
+      return { type: "symlink", target: jsonName(node.target) };
+    case "file":
+      return node.executable
+        ? { type: "regular", size: node.size, executable: true }
+        : { type: "regular", size: node.size };
+  }
+}
+
+/** JSON has no bytes: what is not UTF-8 appears quoted, as in messages. */
+function jsonName(name: Uint8Array): string {
+  return decodeUtf8(name) ?? quoteBytes(name);
+}

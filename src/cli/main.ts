@@ -1,0 +1,121 @@
+#!/usr/bin/env node
+/**
+ * The command line. Each command is a module of its own that is loaded when it is used: most of the time a
+ * short command takes is spent on loading.
+ */
+import { readFileSync } from "node:fs";
+import type { ArgumentsCamelCase, Argv } from "yargs";
+import yargs from "yargs";
+import { StoreError } from "../base/errors.js";
+import { GLOBAL_OPTIONS, withEnvironment } from "./options.js";
+import { UsageError } from "./usage-error.js";
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+interface CommandModule {
+  builder(yargs: Argv): Argv;
+  // Yargs has checked the arguments against the builder's options.
+  handler(options: never): Promise<void>;
+}
+
+interface Command {
+  readonly usage: string;
+  readonly summary: string;
+  readonly load: () => Promise<CommandModule>;
+}
+
+const COMMANDS: readonly Command[] = [
+  {
+    usage: "import <paths..>",
+    summary: "Store files or folders, print their store paths",
+    load: () => import("./commands/import.js"),
+  },
+  {
+    usage: "mount <dest>",
+    summary: "Mount the store read-only at DEST until Ctrl-C or umount",
+    load: () => import("./commands/mount.js"),
+  },
+  {
+    usage: "ls <path>",
+    summary: "List what a store path holds",
+    load: () => import("./commands/ls.js"),
+  },
+  {
+    usage: "cat <path>",
+    summary: "Print a file inside a store path",
+    load: () => import("./commands/cat.js"),
+  },
+  {
+    usage: "readlink <path>",
+    summary: "Print where a symlink inside a store path points",
+    load: () => import("./commands/readlink.js"),
+  },
+  {
+    usage: "path-info [paths..]",
+    summary: "Tell what is known about store paths",
+    load: () => import("./commands/path-info.js"),
+  },
+  {
+    usage: "nar",
+    summary: "Work with NARs, the archives of Nix",
+    load: () => import("./commands/nar.js"),
+  },
+];
+
+const EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong usage";
+
+function commandLine(words: readonly string[]): Argv {
+  const line = yargs(words)
+    .scriptName("tvix-store")
+    .usage("$0 <command> [options]\n\nA content-addressed Nix store that is mounted, not copied.")
+    .version(version())
+    .options(withEnvironment(GLOBAL_OPTIONS))
+    .strict()
+    .demandCommand(1, "Say what to do: tvix-store --help lists the commands")
+    .completion("completion", "Print a completion script for bash or zsh")
+    .epilogue(EXIT_CODES)
+    .wrap(Math.min(process.stdout.columns ?? 100, 100))
+    .exitProcess(false)
+    .fail(false);
+  for (const { usage, summary, load } of COMMANDS) {
+    line.command(
+      usage,
+      summary,
+      async (inner: Argv) => (await load()).builder(inner) as Argv<object>,
+      async (options: ArgumentsCamelCase) => (await load()).handler(options as never),
+    );
+  }
+  return line;
+}
+
+function version(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** Prints what went wrong and tells the exit code for it. */
+function report(error: unknown): number {
+  if (error instanceof UsageError || (error instanceof Error && error.name === "YError")) {
+    process.stderr.write(`tvix-store: ${error.message}\nTry tvix-store --help\n`);
+    return EXIT_USAGE;
+  }
+  if (error instanceof StoreError && error.code !== "internal") {
+    process.stderr.write(`tvix-store: ${error.message}\n`);
+  } else {
+    const details = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`tvix-store: unexpected error, please report it: ${details}\n`);
+  }
+  return EXIT_FAILED;
+}
+
+// The reader of our output may stop early (`| head`): that ends the command, quietly.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === "EPIPE" ? EXIT_FAILED : report(error));
+});
+
+try {
+  await commandLine(process.argv.slice(2)).parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}

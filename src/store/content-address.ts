@@ -1,0 +1,69 @@
+/**
+ * Content addresses: how a store path follows from what it holds.
+ *
+ *   text := "text:sha256:" digest | "fixed:r:" algorithm ":" digest | "fixed:" algorithm ":" digest
+ *
+ * with digests in nixbase32. The store path is a hash too: SHA-256 over
+ *
+ *   fingerprint := type ":sha256:" hex(inner digest) ":/nix/store:" name
+ *
+ * folded to 20 bytes. Type and inner digest depend on the method.
+ */
+import { createHash } from "node:crypto";
+import { toHex } from "../base/bytes.js";
+import { StoreError } from "../base/errors.js";
+import { encodeNixBase32 } from "./nixbase32.js";
+import { STORE_DIR, StorePath } from "./store-path.js";
+
+export type HashAlgorithm = "md5" | "sha1" | "sha256" | "sha512";
+
+export type ContentAddress =
+  | {
+      /** `nar` hashes the NAR of the node, `flat` the bytes of a single file. */
+      readonly method: "nar" | "flat";
+      readonly algorithm: HashAlgorithm;
+      readonly digest: Uint8Array;
+    }
+  /** The bytes of a single file, which may name other store paths. */
+  | { readonly method: "text"; readonly algorithm: "sha256"; readonly digest: Uint8Array };
+
+const DIGEST_BYTES = { md5: 16, sha1: 20, sha256: 32, sha512: 64 } as const;
+const PREFIX = { nar: "fixed:r", flat: "fixed", text: "text" } as const;
+
+/** The text form, as in the `CA` line of a narinfo: `fixed:r:sha256:<nixbase32>`. */
+export function formatContentAddress(ca: ContentAddress): string {
+  return `${PREFIX[ca.method]}:${ca.algorithm}:${encodeNixBase32(ca.digest)}`;
+}
+
+/** @throws {StoreError} `invalid-argument` when the digest is not as long as its algorithm says. */
+export function validateContentAddress(ca: ContentAddress): void {
+  const expected = DIGEST_BYTES[ca.algorithm];
+  if (ca.digest.length !== expected) {
+    throw new StoreError(
+      "invalid-argument",
+      `Invalid ${PREFIX[ca.method]}:${ca.algorithm} digest: ${ca.digest.length} bytes, expected ${expected}`,
+    );
+  }
+}
+
+/**
+ * The store path of content that refers to no store path, found by the SHA-256 of its NAR: the path of
+ * the content address `fixed:r:sha256`.
+ *
+ * @throws {StoreError} `invalid-argument` when `name` is not valid in a store path.
+ */
+export function narStorePath(name: string, narSha256: Uint8Array): StorePath {
+  return makeStorePath("source", narSha256, name);
+}
+
+/** `inner` is always a SHA-256, whatever the algorithm of the content address. */
+function makeStorePath(type: string, inner: Uint8Array, name: string): StorePath {
+  const fingerprint = `${type}:sha256:${toHex(inner)}:${STORE_DIR}:${name}`;
+  const digest = createHash("sha256").update(fingerprint).digest();
+  const hash = Buffer.alloc(StorePath.HASH_BYTES);
+  for (const [index, byte] of digest.entries()) {
+    const slot = index % hash.length;
+    hash[slot] = (hash[slot] as number) ^ byte;
+  }
+  return StorePath.from(hash, name);
+}

@@ -1,0 +1,119 @@
+/**
+ * Renders content-addressed trees as NARs.
+ */
+import { mapOrdered } from "../../base/concurrency.js";
+import { StoreError } from "../../base/errors.js";
+import type { BlobReader, BlobService, CallOptions } from "../../castore/blob/service.js";
+import type { DirectoryService } from "../../castore/directory/service.js";
+import type { FileNode, Node } from "../../castore/node.js";
+import { describePlace, type Place, walkTree } from "./walk.js";
+import { NarWriter } from "./writer.js";
+
+/** How many nodes beyond the current one are being fetched. */
+const LOOK_AHEAD = 16;
+/** Only blobs up to this size are fetched ahead: with {@link LOOK_AHEAD} it bounds the memory used. */
+const LOOK_AHEAD_BLOB_BYTES = 128n * 1024n;
+
+export interface RenderServices {
+  readonly blobs: BlobService;
+  readonly directories: DirectoryService;
+}
+
+/**
+ * The NAR of `node`, piece by piece. The pieces are the consumer's to keep. Nothing is checked before the
+ * first piece is pulled.
+ *
+ * @throws {StoreError} `dangling-reference` when a blob or directory is missing, `corrupt` when a blob is
+ *   not as long as its node says, `limit-exceeded` when directories are nested too deeply.
+ */
+export async function* renderNar(
+  node: Node,
+  { blobs, directories }: RenderServices,
+  options: CallOptions = {},
+): AsyncGenerator<Uint8Array> {
+  const ready: Uint8Array[] = [];
+  const writer = new NarWriter((bytes) => ready.push(bytes));
+  let openDirectories = 0;
+  const closeDownTo = (depth: number): void => {
+    for (; openDirectories > depth; openDirectories--) {
+      writer.endDirectory();
+      if (openDirectories > 1) writer.endEntry();
+    }
+  };
+
+  const places = walkTree(node, directories, options);
+  const fetched = mapOrdered(places, LOOK_AHEAD, async (place) => ({
+    place,
+    content: await fetchSmall(place, blobs, options),
+  }));
+  for await (const { place, content } of fetched) {
+    closeDownTo(place.depth);
+    if (place.depth > 0) writer.startEntry(place.name);
+    switch (place.node.type) {
+      case "directory":
+        writer.startDirectory();
+        openDirectories++;
+        break;
+      case "symlink":
+        writer.symlink(place.node.target);
+        break;
+      case "file":
+        writer.startFile(place.node.size, place.node.executable);
+        for await (const piece of content ?? streamFile(place, place.node, blobs, options)) {
+          writer.write(piece);
+          yield* ready.splice(0);
+        }
+        writer.endFile();
+        break;
+    }
+    if (place.depth > 0 && place.node.type !== "directory") writer.endEntry();
+    yield* ready.splice(0);
+  }
+  closeDownTo(0);
+  writer.finish();
+  yield* ready;
+}
+
+/** The pieces of a small file, `undefined` for anything else. */
+async function fetchSmall(
+  place: Place,
+  blobs: BlobService,
+  options: CallOptions,
+): Promise<Uint8Array[] | undefined> {
+  if (place.node.type !== "file" || place.node.size > LOOK_AHEAD_BLOB_BYTES) return undefined;
+  const pieces: Uint8Array[] = [];
+  for await (const piece of streamFile(place, place.node, blobs, options)) pieces.push(piece);
+  return pieces;
+}
+
+/** The content of a file: exactly as many bytes as its node says. */
+async function* streamFile(
+  place: Place,
+  node: FileNode,
+  blobs: BlobService,
+  options: CallOptions,
+): AsyncGenerator<Uint8Array> {
+  await using reader: BlobReader | undefined = await blobs.openRead(node.digest, options);
+  if (reader === undefined) {
+    throw new StoreError(
+      "dangling-reference",
+      `Blob ${node.digest}, ${describePlace(place)}, is missing from the store`,
+    );
+  }
+  let restBytes = node.size;
+  // Asked first, so that a blob which is too long is not fetched at all.
+  if (BigInt(reader.size) !== restBytes) throw wrongLength(place, node, BigInt(reader.size));
+  for await (const piece of reader.stream()) {
+    restBytes -= BigInt(piece.length);
+    if (restBytes < 0n) break;
+    yield piece;
+  }
+  if (restBytes !== 0n) throw wrongLength(place, node, node.size - restBytes);
+}
+
+function wrongLength(place: Place, node: FileNode, foundBytes: bigint): StoreError {
+  return new StoreError(
+    "corrupt",
+    `Blob ${node.digest}, ${describePlace(place)}, has ${foundBytes} bytes, its node says ${node.size}`,
+  );
+}

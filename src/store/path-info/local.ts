@@ -1,0 +1,100 @@
+/**
+ * Path infos of the local store, in tables of the same index as its blobs and directories:
+ *
+ *   path-infos   hash part of the store path (20 bytes) → PathInfo message
+ *   nars         NAR SHA-256 (32 bytes) → root node and NAR size, see nar-record.ts
+ *   meta         "path-infos-changed" → u64 little-endian, milliseconds since the epoch
+ */
+import { equalBytes } from "../../base/bytes.js";
+import { messageOf, StoreError } from "../../base/errors.js";
+import type { IndexDatabase, Table } from "../../castore/local/index-database.js";
+import { encodeNarRecord } from "../nar-record.js";
+import { encodeNixBase32 } from "../nixbase32.js";
+import { type PathInfo, validatePathInfo } from "../path-info.js";
+import { decodePathInfo, encodePathInfo } from "../path-info-codec.js";
+import { mergePathInfos } from "../path-info-merge.js";
+import { validateStorePathHash } from "../store-path.js";
+import type { PathInfoService } from "./service.js";
+
+const CHANGED_KEY = Buffer.from("path-infos-changed");
+
+export class LocalPathInfoService implements PathInfoService {
+  readonly #index: IndexDatabase;
+  readonly #pathInfos: Table;
+  readonly #nars: Table;
+  readonly #meta: Table;
+
+  constructor(index: IndexDatabase) {
+    this.#index = index;
+    this.#pathInfos = index.table("path-infos");
+    this.#nars = index.table("nars");
+    this.#meta = index.table("meta");
+  }
+
+  async get(hash: Uint8Array): Promise<PathInfo | undefined> {
+    this.#index.refresh();
+    return this.getResident(hash);
+  }
+
+  async put(pathInfo: PathInfo): Promise<PathInfo> {
+    validatePathInfo(pathInfo);
+    const { hash } = pathInfo.storePath;
+    return await this.#index.commit(() => {
+      const stored = this.getResident(hash);
+      const merged = stored === undefined ? pathInfo : mergePathInfos(stored, pathInfo);
+      const encoded = encodePathInfo(merged);
+      if (stored !== undefined && equalBytes(encoded, encodePathInfo(stored))) return stored;
+      this.#pathInfos.put(hash, encoded);
+      this.#nars.put(merged.narSha256, encodeNarRecord(merged.node, merged.narSize));
+      this.#meta.put(CHANGED_KEY, encodeTime(Date.now()));
+      return merged;
+    }, 1024);
+  }
+
+  async *list(): AsyncGenerator<PathInfo> {
+    this.#index.refresh();
+    for (const hash of [...this.#pathInfos.keys()]) {
+      const pathInfo = await this.get(hash);
+      if (pathInfo !== undefined) yield pathInfo;
+    }
+  }
+
+  /** As {@link get}, at once and as of the last `refresh` of the index. */
+  getResident(hash: Uint8Array): PathInfo | undefined {
+    validateStorePathHash(hash);
+    const bytes = this.#pathInfos.get(hash);
+    if (bytes === undefined) return undefined;
+    try {
+      const pathInfo = decodePathInfo(bytes);
+      if (equalBytes(pathInfo.storePath.hash, hash)) return pathInfo;
+      throw new StoreError("invalid-argument", `it describes ${pathInfo.storePath}`);
+    } catch (error) {
+      throw new StoreError(
+        "corrupt",
+        `Path info ${encodeNixBase32(hash)} is damaged: ${messageOf(error)}`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** The hash parts of all store paths, as of the last `refresh` of the index. */
+  residentHashes(): Iterable<Uint8Array> {
+    return this.#pathInfos.keys();
+  }
+
+  /** When the set of store paths last changed, in milliseconds since the epoch; 0 when it never did. */
+  changedAtMs(): number {
+    const value = this.#meta.get(CHANGED_KEY);
+    return value === undefined ? 0 : decodeTime(value);
+  }
+}
+
+function encodeTime(timeMs: number): Buffer {
+  const value = Buffer.alloc(8);
+  value.writeBigUInt64LE(BigInt(timeMs));
+  return value;
+}
+
+function decodeTime(value: Uint8Array): number {
+  return Number(new DataView(value.buffer, value.byteOffset, 8).getBigUint64(0, true));
+}

@@ -1,0 +1,129 @@
+/**
+ * A child process that serves a file system in memory, and other children that look at it. The test
+ * process never touches a mount itself. The build must have run: children load it from dist/.
+ */
+import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { inspectMachine, mountObstacles } from "../../../src/fuse/preflight.js";
+
+/** Why kernel tests cannot run here, or `undefined`. */
+export const kernelTestsObstacle: string | undefined =
+  mountObstacles(inspectMachine(), { allowOther: true })[0]?.message ??
+  (existsSync(new URL("../../../dist/fuse/session.js", import.meta.url))
+    ? undefined
+    : "dist/ is missing: run npm run build first");
+
+export interface FakeOptions {
+  readonly listRoot?: boolean;
+  readonly create?: boolean;
+}
+
+export interface Output {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const SERVER = fileURLToPath(new URL("serve-fake.mjs", import.meta.url));
+const WAIT_MS = 20_000;
+
+/** A new empty folder for a mount. */
+export function newMountPoint(): string {
+  return mkdtempSync(join(tmpdir(), "tvix-store-mount-"));
+}
+
+/** Runs a program; it is killed after some seconds. */
+export function run(program: string, ...args: string[]): Promise<Output> {
+  return new Promise((resolve) => {
+    const options = { timeout: WAIT_MS, killSignal: "SIGKILL", maxBuffer: 2 ** 26 } as const;
+    const child = execFile(program, args, options, (_error, stdout, stderr) => {
+      resolve({ status: child.exitCode, stdout, stderr });
+    });
+  });
+}
+
+/** Runs a Python script; `args` are in sys.argv. */
+export function python(script: string, ...args: string[]): Promise<Output> {
+  return run("python3", "-c", script, ...args);
+}
+
+/** Whether something is mounted at `path`, by the mount table. */
+export function isMountPoint(path: string): boolean {
+  return readFileSync("/proc/self/mountinfo", "utf8").includes(` ${path} `);
+}
+
+/** Waits until `condition` holds. */
+export async function until(condition: () => boolean, timeoutMs = WAIT_MS): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`Waited ${timeoutMs} ms for ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+export class FakeMount {
+  readonly mountPoint: string;
+  readonly process: ChildProcess;
+  output = "";
+
+  private constructor(mountPoint: string, options: FakeOptions) {
+    this.mountPoint = mountPoint;
+    this.process = spawn(process.execPath, [SERVER, mountPoint, JSON.stringify(options)], {
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    for (const stream of [this.process.stdout, this.process.stderr]) {
+      stream?.on("data", (chunk: Buffer) => {
+        this.output += chunk.toString();
+      });
+    }
+  }
+
+  /** Starts serving and waits until the mount is usable. */
+  static async start(mountPoint: string, options: FakeOptions = {}): Promise<FakeMount> {
+    const mount = FakeMount.spawn(mountPoint, options);
+    try {
+      await until(() => mount.output.includes("mounted ") || mount.hasExited);
+      if (mount.hasExited) throw new Error(mount.output);
+      return mount;
+    } catch (error) {
+      mount.discard();
+      throw error;
+    }
+  }
+
+  /** Starts the server and does not wait for it. */
+  static spawn(mountPoint: string, options: FakeOptions = {}): FakeMount {
+    return new FakeMount(mountPoint, options);
+  }
+
+  get hasExited(): boolean {
+    return this.process.exitCode !== null || this.process.signalCode !== null;
+  }
+
+  /** Waits for the server to end; its exit status. */
+  async exited(): Promise<number | null> {
+    await until(() => this.hasExited);
+    return this.process.exitCode;
+  }
+
+  /** Sends a line to the server, see serve-fake.mjs. */
+  tell(line: string): void {
+    this.process.stdin?.write(`${line}\n`);
+  }
+
+  path(...names: string[]): string {
+    return join(this.mountPoint, ...names);
+  }
+
+  /** Ends the server whatever state it is in, and leaves no mount and no folder behind. */
+  discard(): void {
+    this.process.kill("SIGKILL");
+    for (let round = 0; round < 8 && isMountPoint(this.mountPoint); round++) {
+      execFileSync("umount", ["-l", this.mountPoint], { stdio: "ignore" });
+    }
+    rmSync(this.mountPoint, { recursive: true, force: true });
+  }
+}

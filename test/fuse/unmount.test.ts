@@ -1,0 +1,9 @@
+import { expect, test } from "vitest";
+import { detachCommand } from "../../src/fuse/unmount.js";
+
+test("detachCommand() can be pasted into a shell", () => {
+  expect(detachCommand("/mnt/plain-name_1")).toMatch(
+    /^(umount -l|fusermount3 -uz) \/mnt\/plain-name_1$/,
+  );
+  expect(detachCommand("/mnt/it's here")).toMatch(/ '\/mnt\/it'\\''s here'$/);
+});
