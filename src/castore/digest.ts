@@ -1,9 +1,11 @@
 /**
  * BLAKE3 digests: the names of blobs and directories.
  */
-import { createHash, hash } from "blake3";
 import { asBuffer, equalBytes, toHex } from "../base/bytes.js";
 import { StoreError } from "../base/errors.js";
+import { require } from "../base/require.js";
+
+const { createHash, hash } = require("blake3") as typeof import("blake3");
 
 /** A 32-byte BLAKE3 digest. Immutable; its bytes are not to be written to. */
 export class B3Digest {

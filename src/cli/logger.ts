@@ -1,9 +1,9 @@
 /**
  * Log lines on stderr. The logging library is loaded with the first line: most commands write none.
  */
-import { createRequire } from "node:module";
 import type { Logger as Pino } from "pino";
 import type { LogFields, Logger } from "../base/log.js";
+import { require } from "../base/require.js";
 
 export interface LogArguments {
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error";
@@ -31,7 +31,6 @@ export function createLogger({ logLevel, logFormat }: LogArguments): Logger {
   };
 }
 
-const require = createRequire(import.meta.url);
 const STDERR = 2;
 
 function jsonLogger(level: string): Pino {

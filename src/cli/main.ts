@@ -5,10 +5,12 @@
  */
 import { readFileSync } from "node:fs";
 import type { ArgumentsCamelCase, Argv } from "yargs";
-import yargs from "yargs";
 import { StoreError } from "../base/errors.js";
+import { require } from "../base/require.js";
 import { GLOBAL_OPTIONS, withEnvironment } from "./options.js";
 import { UsageError } from "./usage-error.js";
+
+const yargs = require("yargs") as typeof import("yargs").default;
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -65,6 +67,14 @@ const COMMANDS: readonly Command[] = [
 
 const EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong usage";
 
+/** Messages of yargs, in words for users. */
+const STRINGS = {
+  "Not enough non-option arguments: got %s, need at least %s": {
+    one: "An argument is missing",
+    other: "An argument is missing",
+  },
+};
+
 function commandLine(words: readonly string[]): Argv {
   const line = yargs(words)
     .scriptName("tvix-store")
@@ -72,17 +82,20 @@ function commandLine(words: readonly string[]): Argv {
     .version(version())
     .options(withEnvironment(GLOBAL_OPTIONS))
     .strict()
-    .demandCommand(1, "Say what to do: tvix-store --help lists the commands")
+    .demandCommand(1, "Say what to do")
     .completion("completion", "Print a completion script for bash or zsh")
     .epilogue(EXIT_CODES)
     .wrap(Math.min(process.stdout.columns ?? 100, 100))
     .exitProcess(false)
-    .fail(false);
+    .updateStrings(STRINGS)
+    .fail((message, error: Error | undefined) => {
+      throw error ?? new UsageError(message);
+    });
   for (const { usage, summary, load } of COMMANDS) {
     line.command(
       usage,
       summary,
-      async (inner: Argv) => (await load()).builder(inner) as Argv<object>,
+      async (inner: Argv) => (await load()).builder(inner).epilogue(EXIT_CODES) as Argv<object>,
       async (options: ArgumentsCamelCase) => (await load()).handler(options as never),
     );
   }
@@ -94,10 +107,17 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
+/** What shows the help that belongs to the command line. */
+function helpCommand(): string {
+  const [word = ""] = process.argv.slice(2);
+  const known = COMMANDS.some(({ usage }) => usage.split(" ")[0] === word);
+  return known ? `tvix-store ${word} --help` : "tvix-store --help";
+}
+
 /** Prints what went wrong and tells the exit code for it. */
 function report(error: unknown): number {
   if (error instanceof UsageError || (error instanceof Error && error.name === "YError")) {
-    process.stderr.write(`tvix-store: ${error.message}\nTry tvix-store --help\n`);
+    process.stderr.write(`tvix-store: ${error.message}\nTry ${helpCommand()}\n`);
     return EXIT_USAGE;
   }
   if (error instanceof StoreError && error.code !== "internal") {

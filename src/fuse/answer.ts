@@ -36,17 +36,15 @@ export function answer<Result extends unknown[]>(
   try {
     reply(...handle());
   } catch (error) {
-    reply(-failureErrno(log, request, error));
+    const errno = errnoFrom(error);
+    reply(-errno);
+    // Only now: a log that fails must not keep the caller waiting.
+    if (errno === EIO) logFailure(log, request, error);
   }
 }
 
-/**
- * The error number, positive, for what a handler threw. EIO tells the user nothing but "input/output
- * error", so what is behind it goes to the log.
- */
-export function failureErrno(log: Logger, { operation, path }: Request, error: unknown): number {
-  const errno = errnoFrom(error);
-  if (errno !== EIO) return errno;
+/** EIO tells the user nothing but "input/output error"; what is behind it goes to the log. */
+export function logFailure(log: Logger, { operation, path }: Request, error: unknown): void {
   const code = isStoreError(error) ? error.code : "internal";
   // A hole in the store is found by its message, which names the digest; a bug by its stack.
   const stack = code === "internal" && error instanceof Error ? error.stack : undefined;
@@ -55,5 +53,4 @@ export function failureErrno(log: Logger, { operation, path }: Request, error: u
     { operation, path: shown, code, stack },
     `Cannot ${operation} ${shown}: ${messageOf(error)}`,
   );
-  return errno;
 }

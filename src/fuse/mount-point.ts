@@ -8,7 +8,7 @@ import { messageOf, StoreError } from "../base/errors.js";
 import type { Logger } from "../base/log.js";
 import { isOurs, type MountEntry, mountAt, mountHolding, readMountTable } from "./mount-table.js";
 import { type PathState, probePath } from "./path-probe.js";
-import { detach, detachCommand } from "./unmount.js";
+import { detach, detachCommand, unmountCommand } from "./unmount.js";
 
 export interface MountPointOptions {
   /** Whether to create the folder, and those above it, when it is absent. */
@@ -99,8 +99,8 @@ function failed({ path, code }: PathState & { state: "failed" }): StoreError {
   const table = readMountTable();
   if (code !== "ENOTCONN") {
     // A mount that its user has not opened to others refuses even root.
-    const private_ = mountAt(table, path);
-    if (private_ !== undefined) return taken(private_);
+    const closed = mountAt(table, path);
+    if (closed !== undefined) return taken(closed);
     return refusal("unavailable", path, `it cannot be looked at (${code})`);
   }
   const mounted = mountHolding(table, path);
@@ -119,7 +119,7 @@ function taken(mounted: MountEntry): StoreError {
   return refusal(
     "invalid-argument",
     mountPoint,
-    `${who} is mounted there; unmount it with \`umount ${mountPoint}\` or mount elsewhere`,
+    `${who} is mounted there; unmount it with \`${unmountCommand(mountPoint)}\` or mount elsewhere`,
   );
 }
 

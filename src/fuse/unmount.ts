@@ -42,13 +42,20 @@ export function detachSync(mountPoint: string): void {
 
 const DETACH_SYNC_MS = 2000;
 
-/** The command a user types to get rid of a dead mount. */
+/** What a user types to unmount, ready for a shell. */
+export function unmountCommand(mountPoint: string): string {
+  return commandLine(unmountCommands(mountPoint, false));
+}
+
+/** What a user types to get rid of a dead mount, ready for a shell. */
 export function detachCommand(mountPoint: string): string {
-  const [program, ...args] = unmountCommands(mountPoint, true)[0] as Command;
-  const quoted = args.map((arg) =>
-    /^[\w./@:+-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`,
-  );
-  return [program, ...quoted].join(" ");
+  return commandLine(unmountCommands(mountPoint, true));
+}
+
+function commandLine([first]: readonly Command[]): string {
+  return (first ?? [])
+    .map((word) => (/^[\w./@:+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
+    .join(" ");
 }
 
 type Command = readonly [program: string, ...args: string[]];

@@ -61,6 +61,17 @@ describe("answer()", () => {
     expect(bug?.fields["stack"]).toContain("TypeError: bug");
   });
 
+  test("has answered by the time the log fails", () => {
+    const replies: unknown[][] = [];
+    const log = new RecordingLog();
+    log.error = () => {
+      throw new Error("disk full");
+    };
+    const run = () => answer(log, request, (...reply) => replies.push(reply), thrower("x"));
+    expect(run).toThrow("disk full");
+    expect(replies).toEqual([[-5]]);
+  });
+
   test("answers EIO when the reply itself throws before it goes out", () => {
     const replies: unknown[][] = [];
     const reply = (...parts: unknown[]): void => {

@@ -26,6 +26,7 @@ describe.skipIf(kernelTestsObstacle !== undefined)("A mount session", () => {
     for (const holder of holders) holder.kill("SIGKILL");
     if (isMountPoint(mountPoint)) execFileSync("umount", ["-l", mountPoint]);
     for (const server of servers) server.discard();
+    rmSync(mountPoint, { recursive: true, force: true });
   });
 
   async function start(): Promise<FakeMount> {

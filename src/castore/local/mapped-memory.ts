@@ -6,7 +6,7 @@
  * are the page cache's anyway; letting go of them costs a minor fault when they are touched again.
  */
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { require } from "../../base/require.js";
 
 /** How much may be touched between two times of letting go. */
 const TOUCHED_BYTES_MAX = 48 * 1024 * 1024;
@@ -44,7 +44,7 @@ function advise(): Advise {
 }
 
 function loadAdvise(): Advise {
-  const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi");
+  const koffi = require("koffi") as typeof import("koffi");
   return koffi
     .load(null)
     .func("int madvise(uint64_t address, uint64_t length, int advice)") as Advise;
