@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 /** Tests that start real processes or mount through the kernel. */
-const system = ["test/cli/**/*.test.ts", "test/**/*.kernel.test.ts"];
+const system = ["test/cli/**/*.test.ts", "test/torture/**/*.test.ts", "test/**/*.kernel.test.ts"];
 
 export default defineConfig({
   test: {

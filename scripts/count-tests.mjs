@@ -8,14 +8,14 @@ let passed = 0;
 let failed = 0;
 let skipped = 0;
 
-let text = "";
+let suites = [];
 try {
-  text = readFileSync(file, "utf8");
+  suites = JSON.parse(readFileSync(file, "utf8")).testResults;
 } catch {
-  // The run never got as far as the tests.
+  // The run never got as far as the tests, or was cut off.
 }
 
-for (const suite of text === "" ? [] : JSON.parse(text).testResults) {
+for (const suite of suites) {
   const before = failed;
   for (const { status } of suite.assertionResults) {
     if (status === "passed") passed += 1;

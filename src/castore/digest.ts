@@ -5,7 +5,13 @@ import { asBuffer, equalBytes, toHex } from "../base/bytes.js";
 import { StoreError } from "../base/errors.js";
 import { require } from "../base/require.js";
 
-const { createHash, hash } = require("blake3") as typeof import("blake3");
+const { createHash, hash, load } = require("blake3") as typeof import("blake3");
+
+// Where nothing could be compiled the package falls back to WebAssembly, which has to be loaded.
+await load();
+
+/** Of a longer piece the WebAssembly build of 3.0.0 gives a wrong digest. */
+const PIECE_BYTES_MAX = 1024 * 1024;
 
 /** A 32-byte BLAKE3 digest. Immutable; its bytes are not to be written to. */
 export class B3Digest {
@@ -73,7 +79,9 @@ export class B3Hasher {
   readonly #hash = createHash();
 
   update(content: Uint8Array): void {
-    this.#hash.update(content);
+    for (let at = 0; at < content.length; at += PIECE_BYTES_MAX) {
+      this.#hash.update(content.subarray(at, at + PIECE_BYTES_MAX));
+    }
   }
 
   /** The digest of everything so far; the hasher is used up. */

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import type { ArgumentsCamelCase, Argv } from "yargs";
 import { StoreError } from "../base/errors.js";
 import { require } from "../base/require.js";
-import { GLOBAL_OPTIONS, withEnvironment } from "./options.js";
+import { EXIT_CODES, GLOBAL_OPTIONS, withEnvironment } from "./options.js";
 import { UsageError } from "./usage-error.js";
 
 const yargs = require("yargs") as typeof import("yargs").default;
@@ -65,18 +65,16 @@ const COMMANDS: readonly Command[] = [
   },
 ];
 
-const EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong usage";
-
 /** Messages of yargs, in words for users. */
 const STRINGS = {
   "Not enough non-option arguments: got %s, need at least %s": {
-    one: "An argument is missing",
-    other: "An argument is missing",
+    one: "Missing argument: got %s, need at least %s",
+    other: "Missing argument: got %s, need at least %s",
   },
 };
 
 function commandLine(words: readonly string[]): Argv {
-  const line = yargs(words)
+  const line = yargs(shieldPaths(words))
     .scriptName("tvix-store")
     .usage("$0 <command> [options]\n\nA content-addressed Nix store that is mounted, not copied.")
     .version(version())
@@ -87,7 +85,9 @@ function commandLine(words: readonly string[]): Argv {
     .epilogue(EXIT_CODES)
     .wrap(Math.min(process.stdout.columns ?? 100, 100))
     .exitProcess(false)
-    .updateStrings(STRINGS)
+    .locale("en")
+    // Its types do not know of plurals.
+    .updateStrings(STRINGS as unknown as Record<string, string>)
     .fail((message, error: Error | undefined) => {
       throw error ?? new UsageError(message);
     });
@@ -100,6 +100,17 @@ function commandLine(words: readonly string[]): Argv {
     );
   }
   return line;
+}
+
+/** What follows `--` are paths, which yargs would lose: they go without it, and `--x` as `./--x`. */
+function shieldPaths(words: readonly string[]): string[] {
+  const end = words.indexOf("--");
+  if (end < 0) return [...words];
+  const paths = words.slice(end + 1);
+  return [
+    ...words.slice(0, end),
+    ...paths.map((path) => (path.startsWith("-") ? `./${path}` : path)),
+  ];
 }
 
 function version(): string {

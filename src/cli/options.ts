@@ -26,11 +26,19 @@ export function withEnvironment<const O extends Readonly<Record<string, Options>
     const text = process.env[variable];
     result[name] = {
       ...option,
+      coerce: (value: unknown) => readOption(name, option, value),
       describe: `${option.describe} [env: ${variable}]`,
       ...(text === undefined || text === "" ? {} : { default: readValue(text, option, variable) }),
     };
   }
   return result as O;
+}
+
+/** The value of an option on the command line: of one given several times the last counts. */
+function readOption(name: string, option: Options, given: unknown): unknown {
+  const value: unknown = Array.isArray(given) && !option.array ? given.at(-1) : given;
+  if (value === "" && option.requiresArg) throw new UsageError(`--${name} is empty`);
+  return option.coerce === undefined ? value : option.coerce(value);
 }
 
 function readValue(text: string, option: Options, variable: string): unknown {
@@ -51,6 +59,9 @@ function readValue(text: string, option: Options, variable: string): unknown {
       return text;
   }
 }
+
+/** The last line of every help. */
+export const EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong usage";
 
 /** Options of every command. */
 export const GLOBAL_OPTIONS = {

@@ -2,7 +2,7 @@
  * From addresses to services: the one place that knows every backend.
  */
 import { resolve } from "node:path";
-import { StoreError } from "../base/errors.js";
+import { isStoreError, StoreError } from "../base/errors.js";
 import { MemoryBlobService } from "../castore/blob/memory.js";
 import type { BlobService } from "../castore/blob/service.js";
 import { MemoryDirectoryService } from "../castore/directory/memory.js";
@@ -12,6 +12,7 @@ import { LocalPathInfoService } from "../store/path-info/local.js";
 import { MemoryPathInfoService } from "../store/path-info/memory.js";
 import type { PathInfoService } from "../store/path-info/service.js";
 import { type Address, parseAddress } from "./address.js";
+import { UsageError } from "./usage-error.js";
 
 export interface StoreArguments {
   readonly storeDir: string;
@@ -36,7 +37,7 @@ export interface LocalStores extends AsyncDisposable {
 /**
  * Opens the services the options name. With `create`, local stores that do not exist are made.
  *
- * @throws {StoreError} `invalid-argument` for a bad address, `not-found` for a store that is not there.
+ * @throws {UsageError} for a bad address. @throws {StoreError} `not-found` for a store that is not there.
  */
 export async function openServices(
   options: StoreArguments,
@@ -59,7 +60,7 @@ export async function openServices(
 /**
  * Opens the local stores the options name, making those that do not exist.
  *
- * @throws {StoreError} `unsupported` when an address is not local.
+ * @throws {UsageError} for a bad address. @throws {StoreError} `unsupported` when one is not local.
  */
 export async function openLocalStores(options: StoreArguments): Promise<LocalStores> {
   const stores = new OpenStores(true);
@@ -82,12 +83,20 @@ export async function openLocalStores(options: StoreArguments): Promise<LocalSto
 
 function addressesOf(options: StoreArguments): [Address, Address, Address] {
   const fallback: Address = { scheme: "local", folder: options.storeDir };
-  const read = (text: string | undefined) => (text === undefined ? fallback : parseAddress(text));
+  const read = (text: string | undefined) => (text === undefined ? fallback : addressOf(text));
   return [
     read(options.blobServiceAddr),
     read(options.directoryServiceAddr),
     read(options.pathInfoServiceAddr),
   ];
+}
+
+function addressOf(text: string): Address {
+  try {
+    return parseAddress(text);
+  } catch (error) {
+    throw isStoreError(error) ? new UsageError(error.message) : error;
+  }
 }
 
 async function pathInfoService(store: LocalStore | undefined): Promise<PathInfoService> {

@@ -10,7 +10,7 @@ import { encodeNixBase32 } from "../store/nixbase32.js";
 import type { PathInfoService } from "../store/path-info/service.js";
 import type { PathInfo } from "../store/path-info.js";
 import { STORE_DIR } from "../store/store-path.js";
-import { parseStorePathReference } from "../store/store-path-reference.js";
+import { parseStorePathReference, type StorePathReference } from "../store/store-path-reference.js";
 import { UsageError } from "./usage-error.js";
 
 export interface StoreObject {
@@ -23,31 +23,68 @@ export interface StoreObject {
 }
 
 /**
- * The path info a STORE-PATH names.
+ * Reads STORE-PATH[/SUB].
  *
- * @throws {UsageError} when `text` is none. @throws {StoreError} `not-found` when it is not in the store.
+ * @throws {UsageError} when `text` is none.
  */
-export async function findPathInfo(text: string, pathInfos: PathInfoService): Promise<PathInfo> {
-  const { pathInfo, components } = await find(text, pathInfos);
-  if (components.length === 0) return pathInfo;
+export function parseObjectArgument(text: string): StorePathReference {
+  try {
+    return parseStorePathReference(text);
+  } catch (error) {
+    throw error instanceof StoreError ? new UsageError(error.message) : error;
+  }
+}
+
+/**
+ * Reads STORE-PATH.
+ *
+ * @throws {UsageError} when `text` is none, or names something below one.
+ */
+export function parsePathArgument(text: string): StorePathReference {
+  const reference = parseObjectArgument(text);
+  if (reference.components.length === 0) return reference;
   throw new UsageError(`${JSON.stringify(text)} names something below a store path`);
 }
 
 /**
- * What a STORE-PATH[/SUB] names. Symlinks on the way are not followed: what they point at may lie outside
- * the store.
+ * The path info that `reference` names.
  *
- * @throws {UsageError} when `text` is none. @throws {StoreError} `not-found` when there is no such thing.
+ * @throws {StoreError} `not-found` when it is not in the store.
+ */
+export async function findPathInfo(
+  reference: StorePathReference,
+  pathInfos: PathInfoService,
+): Promise<PathInfo> {
+  const pathInfo = await pathInfos.get(reference.hash);
+  const hash = `${STORE_DIR}/${encodeNixBase32(reference.hash)}`;
+  if (pathInfo === undefined) {
+    const path = reference.name === undefined ? hash : `${hash}-${reference.name}`;
+    throw new StoreError("not-found", `${path} is not in the store`);
+  }
+  if (reference.name !== undefined && reference.name !== pathInfo.storePath.name) {
+    throw new StoreError(
+      "not-found",
+      `${hash}-${reference.name} is not in the store, but ${pathInfo.storePath} is`,
+    );
+  }
+  return pathInfo;
+}
+
+/**
+ * What `reference` names. Symlinks on the way are not followed: what they point at may lie outside the
+ * store.
+ *
+ * @throws {StoreError} `not-found` when there is no such thing.
  */
 export async function findObject(
-  text: string,
+  reference: StorePathReference,
   services: { readonly pathInfos: PathInfoService; readonly directories: DirectoryService },
 ): Promise<StoreObject> {
-  const { pathInfo, components } = await find(text, services.pathInfos);
+  const pathInfo = await findPathInfo(reference, services.pathInfos);
   let node = pathInfo.node;
   let path = pathInfo.storePath.toString();
   let name: Uint8Array = Buffer.from(pathInfo.storePath.basename);
-  for (const component of components) {
+  for (const component of reference.components) {
     if (node.type !== "directory") {
       throw new StoreError("not-found", `${path} is a ${describe(node)}, nothing is below it`);
     }
@@ -74,34 +111,6 @@ export async function readDirectory(
 export function describe(node: Node): string {
   if (node.type === "symlink") return `symlink to ${quoteBytes(node.target)}`;
   return node.type === "directory" ? "folder" : "file";
-}
-
-async function find(
-  text: string,
-  pathInfos: PathInfoService,
-): Promise<{ pathInfo: PathInfo; components: readonly Uint8Array[] }> {
-  const reference = parseReference(text);
-  const pathInfo = await pathInfos.get(reference.hash);
-  if (pathInfo === undefined) {
-    const path = `${STORE_DIR}/${encodeNixBase32(reference.hash)}${reference.name === undefined ? "" : `-${reference.name}`}`;
-    throw new StoreError("not-found", `${path} is not in the store`);
-  }
-  if (reference.name !== undefined && reference.name !== pathInfo.storePath.name) {
-    throw new StoreError(
-      "not-found",
-      `${STORE_DIR}/${encodeNixBase32(reference.hash)}-${reference.name} is not in the store, ` +
-        `but ${pathInfo.storePath} is`,
-    );
-  }
-  return { pathInfo, components: reference.components };
-}
-
-function parseReference(text: string): ReturnType<typeof parseStorePathReference> {
-  try {
-    return parseStorePathReference(text);
-  } catch (error) {
-    throw error instanceof StoreError ? new UsageError(error.message) : error;
-  }
 }
 
 function unquoted(name: Uint8Array): string {

@@ -53,7 +53,7 @@ function split(text: string): {
   components: readonly Uint8Array[];
 } {
   const absolute = text.startsWith("/");
-  if (absolute && !text.startsWith(`${STORE_DIR}/`)) {
+  if (absolute && !`${text}/`.startsWith(`${STORE_DIR}/`)) {
     throw invalid(text, `it is not in ${STORE_DIR}`);
   }
   const [first, ...rest] = text

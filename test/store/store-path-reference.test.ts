@@ -36,7 +36,7 @@ describe("parseStorePathReference()", () => {
 
   it.each([
     ["", "names nothing"],
-    ["/nix/store", "not in /nix/store"],
+    ["/nix/store", "names nothing in the store"],
     ["/nix/store/", "names nothing"],
     [`/nix/storage/${HASH}-hello`, "not in /nix/store"],
     [`/${HASH}-hello`, "not in /nix/store"],

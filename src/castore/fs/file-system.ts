@@ -23,12 +23,19 @@ export interface Attributes {
   readonly mtimeMs: number;
 }
 
-/** The entries of one directory, without `.` and `..`, in a fixed order. */
+/**
+ * The entries of one directory, without `.` and `..`. Entries that come later are listed last, so that a
+ * listing can be left at any entry and taken up again in another one of the same directory.
+ */
 export interface Listing {
   readonly count: number;
   /** The name of entry `index`: raw bytes, not to be written to. */
   name(index: number): Uint8Array;
   attributes(index: number): Attributes;
+  /** A number above 0 that marks the place after entry `index` in every listing of this directory. */
+  cookie(index: number): number;
+  /** The first entry after the place that `cookie` marks; 0 marks the beginning. */
+  indexAfter(cookie: number): number;
 }
 
 /** What `statfs` tells, in bytes and numbers of inodes. */
@@ -56,5 +63,23 @@ export interface FileSystem {
    */
   read(inode: number, offset: number, target: Uint8Array): number;
 
+  /** Extended attributes by name, in a fixed order; values are text. */
+  extendedAttributes(inode: number): ReadonlyMap<string, string>;
+
   capacity(): Capacity;
+}
+
+/**
+ * Thrown by a file system when what it needs is not on this machine but may be fetched. Once it is here,
+ * the same call can be made again.
+ */
+export class Miss extends Error {
+  override readonly name = "Miss";
+  /** What is needed, for whoever fetches it; can be sent to another thread. */
+  readonly want: unknown;
+
+  constructor(want: unknown) {
+    super("Not on this machine");
+    this.want = want;
+  }
 }

@@ -5,59 +5,90 @@
  * the node itself takes the base, and each child starts where the one before it ends. A number therefore
  * says where in the tree it belongs, and only the bases of the roots have to be kept.
  */
-import { StoreError } from "../../base/errors.js";
+import { LRUCache } from "lru-cache";
+import { B3Digest } from "../digest.js";
 import type { Directory } from "../directory.js";
-import { equalNodes, type Node } from "../node.js";
-import { ROOT_INODE } from "./file-system.js";
+import type { Node } from "../node.js";
+import { encodeNode } from "../node-codec.js";
+import type { RangeLog } from "./range-log.js";
+import type { RootNodes } from "./root-nodes.js";
 
-/** Far more than any tree has; keeps one absurd `size` from using up the numbers. */
-const ROOT_SPAN_MAX = 2 ** 44;
+const NODES_MAX = 1024;
 
 export interface RootRange {
   readonly base: number;
   readonly node: Node;
 }
 
+/** The ranges of the root nodes, as one thread knows them. */
+export class InodeRanges {
+  readonly #log: RangeLog;
+  readonly #roots: Pick<RootNodes, "lookup">;
+  /** The bases of the log as far as this thread has read it: ascending. */
+  readonly #bases: number[] = [];
+  readonly #byId = new Map<string, number>();
+  /** Root nodes by their place in the log. */
+  readonly #nodes = new LRUCache<number, Node>({ max: NODES_MAX });
+
+  constructor(log: RangeLog, roots: Pick<RootNodes, "lookup">) {
+    this.#log = log;
+    this.#roots = roots;
+  }
+
+  /**
+   * The number of the root node called `name`: always the same one while `node` is the same.
+   *
+   * @throws {StoreError} `limit-exceeded` when it cannot be numbered.
+   */
+  baseOf(name: Uint8Array, node: Node): number {
+    const id = idOf(name, node);
+    const known = this.#byId.get(id.hex) ?? this.#append(id, name, node);
+    return this.#bases[known] as number;
+  }
+
+  /** The root whose range holds `inode`; `undefined` when there is none, or none any more. */
+  find(inode: number): RootRange | undefined {
+    this.#catchUp();
+    const index = lastAtMost(this.#bases.length, inode, (at) => this.#bases[at] as number);
+    if (index < 0) return undefined;
+    const base = this.#bases[index] as number;
+    const cached = this.#nodes.get(index);
+    if (cached !== undefined) return { base, node: cached };
+    const { id, name } = this.#log.record(index);
+    const node = this.#roots.lookup(name);
+    if (node === undefined || !idOf(name, node).equals(id)) return undefined;
+    this.#nodes.set(index, node);
+    return { base, node };
+  }
+
+  #append(id: B3Digest, name: Uint8Array, node: Node): number {
+    return this.#log.exclusively(() => {
+      this.#catchUp();
+      if (!this.#byId.has(id.hex)) {
+        this.#log.append(id, name, spanOf(node));
+        this.#catchUp();
+      }
+      return this.#byId.get(id.hex) as number;
+    });
+  }
+
+  #catchUp(): void {
+    for (let index = this.#bases.length; index < this.#log.count; index++) {
+      const { base, id } = this.#log.record(index);
+      this.#bases.push(base);
+      this.#byId.set(id.hex, index);
+    }
+  }
+}
+
 /** How many numbers `node` takes: itself and everything below it. */
-export function spanOf(node: Node): number {
+function spanOf(node: Node): number {
   return node.type === "directory" ? 1 + Number(node.size) : 1;
 }
 
-/** Hands out the ranges of root nodes and finds the root a number belongs to. */
-export class InodeRanges {
-  /** Ascending by base. */
-  readonly #ranges: RootRange[] = [];
-  readonly #byName = new Map<string, RootRange>();
-  #next = ROOT_INODE + 1;
-
-  /**
-   * The range of the root node called `name`: always the same one while `node` is the same.
-   *
-   * @throws {StoreError} `limit-exceeded` when the tree says it is too large to be numbered.
-   */
-  rangeOf(name: Uint8Array, node: Node): RootRange {
-    const key = Buffer.from(name).toString("latin1");
-    const known = this.#byName.get(key);
-    if (known !== undefined && equalNodes(known.node, node)) return known;
-    const span = spanOf(node);
-    if (span > ROOT_SPAN_MAX || this.#next + span > Number.MAX_SAFE_INTEGER) {
-      throw new StoreError(
-        "limit-exceeded",
-        `Cannot show ${key}: it states ${span - 1} entries, more than can be numbered`,
-      );
-    }
-    const range = { base: this.#next, node };
-    this.#next += span;
-    this.#ranges.push(range);
-    this.#byName.set(key, range);
-    return range;
-  }
-
-  /** The root whose range holds `inode`, or `undefined`. */
-  find(inode: number): RootRange | undefined {
-    const index = lastAtMost(this.#ranges.length, inode, (at) => this.#ranges[at]?.base ?? 0);
-    return this.#ranges[index];
-  }
+/** Tells root nodes apart, names included. */
+function idOf(name: Uint8Array, node: Node): B3Digest {
+  return B3Digest.of(encodeNode(name, node));
 }
 
 /** Where the children of one directory start, relative to the directory's own number. */
@@ -91,7 +122,11 @@ export class ChildOffsets {
 }
 
 /** The last of `count` ascending values that is at most `wanted`, or -1. */
-function lastAtMost(count: number, wanted: number, value: (index: number) => number): number {
+export function lastAtMost(
+  count: number,
+  wanted: number,
+  value: (index: number) => number,
+): number {
   let low = 0;
   let high = count - 1;
   while (low <= high) {

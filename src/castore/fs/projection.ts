@@ -5,7 +5,6 @@
  * directories and recent positions are caches.
  */
 import { LRUCache } from "lru-cache";
-import { quoteBytes } from "../../base/bytes.js";
 import { StoreError } from "../../base/errors.js";
 import type { B3Digest } from "../digest.js";
 import type { Directory } from "../directory.js";
@@ -17,7 +16,8 @@ import {
   type Listing,
   ROOT_INODE,
 } from "./file-system.js";
-import { ChildOffsets, InodeRanges } from "./inode-ranges.js";
+import { ChildOffsets, InodeRanges, lastAtMost } from "./inode-ranges.js";
+import { RangeLog } from "./range-log.js";
 import type { RootNodes } from "./root-nodes.js";
 
 /** What a projection reads from; throws as `ResidentStore` does. */
@@ -44,7 +44,7 @@ interface Folder {
 export class Projection implements FileSystem {
   readonly #roots: RootNodes;
   readonly #source: ResidentSource;
-  readonly #ranges = new InodeRanges();
+  readonly #ranges: InodeRanges;
   readonly #folders = new LRUCache<string, Folder>({
     maxSize: DIRECTORY_CACHE_BYTES,
     sizeCalculation: ({ directory }) =>
@@ -53,9 +53,11 @@ export class Projection implements FileSystem {
   /** Nodes by inode. */
   readonly #positions = new LRUCache<number, Node>({ max: POSITIONS_MAX });
 
-  constructor(roots: RootNodes, source: ResidentSource) {
+  /** Projections of one mount in several threads share one `log`. */
+  constructor(roots: RootNodes, source: ResidentSource, log = new RangeLog()) {
     this.#roots = roots;
     this.#source = source;
+    this.#ranges = new InodeRanges(log, roots);
   }
 
   lookup(parent: number, name: Uint8Array): Attributes | undefined {
@@ -90,6 +92,8 @@ export class Projection implements FileSystem {
       count: folder.directory.count,
       name: (index) => folder.directory.name(index),
       attributes: (index) => this.#childAttributes(inode, folder, index),
+      cookie: (index) => index + 1,
+      indexAfter: (cookie) => cookie,
     };
   }
 
@@ -109,26 +113,39 @@ export class Projection implements FileSystem {
     throw new StoreError("invalid-argument", `Inode ${inode} is a ${node.type}, not a file`);
   }
 
+  extendedAttributes(inode: number): ReadonlyMap<string, string> {
+    this.#source.refresh();
+    const node = inode === ROOT_INODE ? undefined : this.#nodeAt(inode);
+    if (node === undefined || node.type === "symlink") return new Map();
+    const kind = node.type === "file" ? "blob" : "directory";
+    return new Map([[`user.tvix.castore.${kind}.digest`, node.digest.toString()]]);
+  }
+
   capacity(): Capacity {
     return this.#source.capacity();
   }
 
+  /** Roots in the order of their numbers: whatever comes later has a higher one. */
   #listRoots(): Listing {
-    const names = this.#roots.list();
-    const nameAt = (index: number) => names[index] as Uint8Array;
+    const entries: { readonly name: Uint8Array; readonly attributes: Attributes }[] = [];
+    for (const name of this.#roots.list()) {
+      const node = this.#roots.lookup(name);
+      if (node !== undefined) entries.push({ name, attributes: this.#rootEntry(name, node) });
+    }
+    entries.sort((a, b) => a.attributes.inode - b.attributes.inode);
+    const at = (index: number) => entries[index] as (typeof entries)[number];
     return {
-      count: names.length,
-      name: nameAt,
-      attributes: (index) => {
-        const node = this.#roots.lookup(nameAt(index));
-        if (node !== undefined) return this.#rootEntry(nameAt(index), node);
-        throw new StoreError("not-found", `${quoteBytes(nameAt(index))} is gone from the store`);
-      },
+      count: entries.length,
+      name: (index) => at(index).name,
+      attributes: (index) => at(index).attributes,
+      cookie: (index) => at(index).attributes.inode,
+      indexAfter: (cookie) =>
+        1 + lastAtMost(entries.length, cookie, (index) => at(index).attributes.inode),
     };
   }
 
   #rootEntry(name: Uint8Array, node: Node): Attributes {
-    return attributesOf(this.#ranges.rangeOf(name, node).base, node);
+    return attributesOf(this.#ranges.baseOf(name, node), node);
   }
 
   #childAttributes(parent: number, folder: Folder, index: number): Attributes {

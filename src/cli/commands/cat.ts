@@ -3,7 +3,7 @@ import { StoreError } from "../../base/errors.js";
 import { STORE_OPTIONS, withEnvironment } from "../options.js";
 import { writeOut } from "../output.js";
 import { openServices, type StoreArguments } from "../services.js";
-import { describe, findObject } from "../store-object.js";
+import { describe, findObject, parseObjectArgument } from "../store-object.js";
 
 interface CatArguments extends StoreArguments {
   readonly path: string;
@@ -17,8 +17,9 @@ export function builder(yargs: Argv): Argv {
 }
 
 export async function handler(options: CatArguments): Promise<void> {
+  const reference = parseObjectArgument(options.path);
   await using services = await openServices(options, { create: false });
-  const { node, path } = await findObject(options.path, services);
+  const { node, path } = await findObject(reference, services);
   if (node.type !== "file") {
     throw new StoreError("invalid-argument", `${path} is a ${describe(node)}, not a file`);
   }

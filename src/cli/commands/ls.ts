@@ -5,7 +5,7 @@ import type { DirectoryNode, Node } from "../../castore/node.js";
 import { JSON_OPTION, STORE_OPTIONS, withEnvironment } from "../options.js";
 import { displayName, printJson, printLine } from "../output.js";
 import { openServices, type StoreArguments } from "../services.js";
-import { findObject, readDirectory } from "../store-object.js";
+import { findObject, parseObjectArgument, readDirectory } from "../store-object.js";
 
 interface LsArguments extends StoreArguments {
   readonly path: string;
@@ -47,14 +47,15 @@ export function builder(yargs: Argv): Argv {
 }
 
 export async function handler(options: LsArguments): Promise<void> {
+  const reference = parseObjectArgument(options.path);
   await using services = await openServices(options, { create: false });
-  const { node, name } = await findObject(options.path, services);
+  const { node, name } = await findObject(reference, services);
   if (options.json) {
     await printJson(await describeNode(node, services.directories, options));
   } else if (node.type === "directory" && !options.directory) {
     await listFolder(node, services.directories, options);
   } else {
-    await printEntry(name, node, options.long);
+    await printEntry(node.type === "directory" ? Buffer.from(".") : name, node, options.long);
   }
 }
 

@@ -1,20 +1,27 @@
+import { availableParallelism } from "node:os";
 import type { Argv } from "yargs";
-import { Projection } from "../../castore/fs/projection.js";
-import { ResidentStore } from "../../castore/local/resident-store.js";
+import { StoreError } from "../../base/errors.js";
+import { RangeLog } from "../../castore/fs/range-log.js";
 import { FuseNativeEngine } from "../../fuse/fuse-native-engine.js";
+import { KernelEngine } from "../../fuse/kernel-engine.js";
 import { runMountSession } from "../../fuse/session.js";
-import { LocalPathInfoService } from "../../store/path-info/local.js";
-import { StoreRootNodes } from "../../store/store-root-nodes.js";
 import { createLogger, type LogArguments } from "../logger.js";
+import { openProjection, type ProjectionRecipe } from "../mount-projection.js";
+import type { MountWorkerRecipe } from "../mount-worker.js";
 import { STORE_OPTIONS, withEnvironment } from "../options.js";
-import { openLocalStores, type StoreArguments } from "../services.js";
+import type { StoreArguments } from "../services.js";
+import { UsageError } from "../usage-error.js";
 
 interface MountArguments extends StoreArguments, LogArguments {
   readonly dest: string;
   readonly listRoot: "auto" | "yes" | "no" | "";
   readonly allowOther: boolean;
+  readonly engine: "auto" | "kernel" | "fuse-native";
+  readonly threads: number;
   readonly mkdir: boolean;
 }
+
+const THREADS_MAX = 16;
 
 export function builder(yargs: Argv): Argv {
   return yargs
@@ -39,9 +46,17 @@ export function builder(yargs: Argv): Argv {
           defaultDescription: "yes for root",
         },
         engine: {
-          describe: "How to speak to the kernel",
-          choices: ["auto", "fuse-native"],
+          describe:
+            "kernel: the FUSE protocol itself; fuse-native: through libfuse 2 (auto: kernel)",
+          choices: ["auto", "kernel", "fuse-native"],
           default: "auto",
+        },
+        threads: {
+          describe: "Threads that serve the kernel engine, 1 to 16",
+          type: "number",
+          default: Math.min(2, availableParallelism()),
+          defaultDescription: "2, or 1 on one processor",
+          coerce: checkThreads,
         },
         mkdir: { describe: "Make DEST when it is not there", type: "boolean", default: true },
       }),
@@ -52,17 +67,46 @@ export function builder(yargs: Argv): Argv {
 
 export async function handler(options: MountArguments): Promise<void> {
   const log = createLogger(options);
-  await using stores = await openLocalStores(options);
-  using resident = new ResidentStore(stores);
-  const roots = new StoreRootNodes(new LocalPathInfoService(stores.pathInfos.index), {
+  const { logLevel, logFormat, engine, threads } = options;
+  const projection: ProjectionRecipe = {
+    store: storeArguments(options),
     listable: options.listRoot !== "no",
-  });
+    ranges: new RangeLog().memory,
+  };
+  const fileSystem = await openProjection(projection);
   await runMountSession({
-    engine: new FuseNativeEngine(new Projection(roots, resident)),
+    engine:
+      engine === "fuse-native"
+        ? new FuseNativeEngine(fileSystem)
+        : new KernelEngine({
+            worker: new URL("../mount-worker.js", import.meta.url),
+            recipe: { projection, log: { logLevel, logFormat } } satisfies MountWorkerRecipe,
+            threads,
+            fileSystem,
+            fetch: neverFetch,
+          }),
     mountPoint: options.dest,
     create: options.mkdir,
     allowOther: options.allowOther,
     log,
     onMounted: (mountPoint) => process.stderr.write(`mounted ${mountPoint}\n`),
   });
+  // A thread of the engine may wait for the kernel, for as long as a detached mount has files open.
+  process.exit();
+}
+
+/** Every store is on this machine: nothing is ever missed that could be fetched. */
+async function neverFetch(): Promise<never> {
+  throw new StoreError("internal", "A local store has nothing to fetch from");
+}
+
+function checkThreads(threads: number): number {
+  if (Number.isInteger(threads) && threads >= 1 && threads <= THREADS_MAX) return threads;
+  throw new UsageError(`--threads must be a number from 1 to ${THREADS_MAX}`);
+}
+
+/** The part of the options that other threads need. */
+function storeArguments(options: StoreArguments): StoreArguments {
+  const { storeDir, blobServiceAddr, directoryServiceAddr, pathInfoServiceAddr } = options;
+  return { storeDir, blobServiceAddr, directoryServiceAddr, pathInfoServiceAddr };
 }

@@ -2,6 +2,7 @@ import type { Argv } from "yargs";
 import { formatContentAddress } from "../../store/content-address.js";
 import type { PathInfoService } from "../../store/path-info/service.js";
 import type { PathInfo } from "../../store/path-info.js";
+import type { StorePathReference } from "../../store/store-path-reference.js";
 import { JSON_OPTION, STORE_OPTIONS, withEnvironment } from "../options.js";
 import { printJson, printLine } from "../output.js";
 import {
@@ -11,7 +12,7 @@ import {
   pathInfoJson,
 } from "../path-info-text.js";
 import { openServices, type StoreArguments } from "../services.js";
-import { findPathInfo } from "../store-object.js";
+import { findPathInfo, parsePathArgument } from "../store-object.js";
 import { UsageError } from "../usage-error.js";
 
 interface PathInfoArguments extends StoreArguments {
@@ -49,10 +50,11 @@ export async function handler(options: PathInfoArguments): Promise<void> {
   if (options.all === options.paths.length > 0) {
     throw new UsageError("Give store paths or --all");
   }
+  const references = options.paths.map(parsePathArgument);
   await using services = await openServices(options, { create: false });
   const { pathInfos } = services;
   const results: PathInfoJson[] = [];
-  for await (const pathInfo of selected(options, pathInfos)) {
+  for await (const pathInfo of selected(references, pathInfos)) {
     const size = options.closureSize ? await closureSize(pathInfo, pathInfos) : undefined;
     if (options.json) results.push(pathInfoJson(pathInfo, size));
     else await printLine(lineOf(pathInfo, size, options));
@@ -60,13 +62,14 @@ export async function handler(options: PathInfoArguments): Promise<void> {
   if (options.json) await printJson(results);
 }
 
+/** Those asked for, or all there are. */
 async function* selected(
-  { all, paths }: PathInfoArguments,
+  references: readonly StorePathReference[],
   pathInfos: PathInfoService,
 ): AsyncGenerator<PathInfo> {
-  if (all) yield* pathInfos.list();
+  if (references.length === 0) yield* pathInfos.list();
   // All of them before the first line: nothing is printed when one is absent.
-  else yield* await Promise.all(paths.map((path) => findPathInfo(path, pathInfos)));
+  else yield* await Promise.all(references.map((each) => findPathInfo(each, pathInfos)));
 }
 
 /** Columns separated by tabs, sizes right-aligned in 11 characters, as Nix prints them. */

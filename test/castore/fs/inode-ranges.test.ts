@@ -2,40 +2,76 @@ import { describe, expect, it } from "vitest";
 import { EMPTY_DIGEST } from "../../../src/castore/digest.js";
 import { directoryFrom } from "../../../src/castore/directory-codec.js";
 import { ChildOffsets, InodeRanges } from "../../../src/castore/fs/inode-ranges.js";
+import { RangeLog } from "../../../src/castore/fs/range-log.js";
 import type { Node } from "../../../src/castore/node.js";
 import { bytes } from "../../support/bytes.js";
 
 const file: Node = { type: "file", digest: EMPTY_DIGEST, size: 1n, executable: false };
 const tree = (size: bigint): Node => ({ type: "directory", digest: EMPTY_DIGEST, size });
 
+/** Ranges over roots that can be changed. */
+function rangesOver(roots: Map<string, Node>, log = new RangeLog()): InodeRanges {
+  return new InodeRanges(log, { lookup: (name) => roots.get(Buffer.from(name).toString()) });
+}
+
 describe("InodeRanges", () => {
   it("gives each root a range of its own, and the same one again", () => {
-    const ranges = new InodeRanges();
-    const a = ranges.rangeOf(bytes("a"), tree(9n));
-    const b = ranges.rangeOf(bytes("b"), file);
-    const c = ranges.rangeOf(bytes("c"), tree(0n));
-    expect([a.base, b.base, c.base]).toEqual([2, 12, 13]);
-    expect(ranges.rangeOf(bytes("a"), tree(9n))).toBe(a);
-    expect(ranges.rangeOf(bytes("a"), tree(10n)).base).toBe(14);
+    const ranges = rangesOver(new Map());
+    expect(ranges.baseOf(bytes("a"), tree(9n))).toBe(2);
+    expect(ranges.baseOf(bytes("b"), file)).toBe(12);
+    expect(ranges.baseOf(bytes("c"), tree(0n))).toBe(13);
+    expect(ranges.baseOf(bytes("a"), tree(9n))).toBe(2);
+    expect(ranges.baseOf(bytes("a"), tree(10n))).toBe(14);
   });
 
   it("finds the root of every number", () => {
-    const ranges = new InodeRanges();
-    const a = ranges.rangeOf(bytes("a"), tree(9n));
-    const b = ranges.rangeOf(bytes("b"), tree(2n));
+    const roots = new Map([
+      ["a", tree(9n)],
+      ["b", tree(2n)],
+    ]);
+    const ranges = rangesOver(roots);
+    for (const [name, node] of roots) ranges.baseOf(bytes(name), node);
     expect(ranges.find(1)).toBeUndefined();
-    for (let inode = 2; inode <= 11; inode++) expect(ranges.find(inode)).toBe(a);
-    for (let inode = 12; inode <= 14; inode++) expect(ranges.find(inode)).toBe(b);
+    for (let inode = 2; inode <= 11; inode++) expect(ranges.find(inode)).toMatchObject({ base: 2 });
+    for (let inode = 12; inode <= 14; inode++) {
+      expect(ranges.find(inode)).toMatchObject({ base: 12, node: roots.get("b") });
+    }
+  });
+
+  it("agrees with every other thread's that shares the log", () => {
+    const roots = new Map(Array.from({ length: 5000 }, (_, n) => [`r${n}`, tree(BigInt(n % 7))]));
+    const log = new RangeLog();
+    const one = rangesOver(roots, log);
+    const two = rangesOver(roots, new RangeLog(log.memory));
+    const bases = [...roots].map(([name, node], n) =>
+      (n % 2 === 0 ? one : two).baseOf(bytes(name), node),
+    );
+    for (const [n, [name, node]] of [...roots].entries()) {
+      expect(one.baseOf(bytes(name), node)).toBe(bases[n]);
+      expect(two.baseOf(bytes(name), node)).toBe(bases[n]);
+      expect(two.find(bases[n] as number)).toMatchObject({ base: bases[n], node });
+    }
+  });
+
+  it("knows a number no more once its root is gone or another", () => {
+    const roots = new Map([["a", tree(9n)]]);
+    const log = new RangeLog();
+    const base = rangesOver(roots, log).baseOf(bytes("a"), tree(9n));
+    expect(rangesOver(roots, log).find(base + 3)).toMatchObject({ base });
+    roots.set("a", tree(8n));
+    expect(rangesOver(roots, log).find(base + 3)).toBeUndefined();
+    roots.clear();
+    expect(rangesOver(roots, log).find(base + 3)).toBeUndefined();
   });
 
   it("refuses a tree too large to be numbered and goes on", () => {
-    const ranges = new InodeRanges();
+    const ranges = rangesOver(new Map());
     for (const size of [2n ** 64n - 1n, 2n ** 53n]) {
-      expect(() => ranges.rangeOf(bytes("huge"), tree(size))).toThrow(
+      expect(() => ranges.baseOf(bytes("huge"), tree(size))).toThrow(
         expect.objectContaining({ code: "limit-exceeded" }),
       );
     }
-    expect(ranges.rangeOf(bytes("fine"), file).base).toBe(2);
+    expect(ranges.baseOf(bytes("fine"), file)).toBe(2);
   });
 });
 

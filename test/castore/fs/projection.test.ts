@@ -209,7 +209,11 @@ describe("Projection", () => {
       message: expect.stringContaining(digest.toString()),
     });
     const fresh = new Projection(
-      { lookup: (name) => world.roots.get(String(name)), list: () => [], changedAtMs: () => 0 },
+      {
+        lookup: (name) => world.roots.get(Buffer.from(name).toString("latin1")),
+        list: () => [],
+        changedAtMs: () => 0,
+      },
       world.source,
     );
     const root = fresh.lookup(ROOT_INODE, bytes("r1"))?.inode as number;

@@ -27,5 +27,6 @@ export class MemoryFileSystem implements FileSystem {
   list(inode: number): Listing;
   readLink(inode: number): Uint8Array;
   read(inode: number, offset: number, target: Uint8Array): number;
+  extendedAttributes(inode: number): ReadonlyMap<string, string>;
   capacity(): Capacity;
 }

@@ -80,6 +80,8 @@ export class MemoryFileSystem {
       count: entries.length,
       name: (index) => entries[index][0],
       attributes: (index) => this.#attributesOf(entries[index][1]),
+      cookie: (index) => index + 1,
+      indexAfter: (cookie) => cookie,
     };
   }
 
@@ -89,6 +91,10 @@ export class MemoryFileSystem {
 
   read(inode, offset, target) {
     return this.#node(inode).read(offset, target);
+  }
+
+  extendedAttributes(inode) {
+    return new Map([["user.test.inode", String(inode)]]);
   }
 
   capacity() {

@@ -1,0 +1,15 @@
+/**
+ * A thread that serves a mount: opens the local stores for itself and answers from them until the mount is
+ * gone.
+ */
+import { serveWorker, workerRecipe } from "../fuse/kernel/serve-worker.js";
+import { createLogger, type LogArguments } from "./logger.js";
+import { openProjection, type ProjectionRecipe } from "./mount-projection.js";
+
+export interface MountWorkerRecipe {
+  readonly projection: ProjectionRecipe;
+  readonly log: LogArguments;
+}
+
+const recipe = workerRecipe<MountWorkerRecipe>();
+serveWorker(await openProjection(recipe.projection), createLogger(recipe.log));

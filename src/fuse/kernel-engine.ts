@@ -1,0 +1,109 @@
+/**
+ * The fast mount engine: the FUSE protocol spoken on /dev/fuse, by threads that block in read(2) and answer
+ * what is on this machine at once.
+ */
+import { closeSync } from "node:fs";
+import { StoreError } from "../base/errors.js";
+import type { Logger } from "../base/log.js";
+import type { FileSystem } from "../castore/fs/file-system.js";
+import type { EngineMount, MountEngine, MountOptions } from "./engine.js";
+import { REQUEST_BYTES, readRequest, writeReply } from "./kernel/device-loop.js";
+import { mountDevice } from "./kernel/device-mount.js";
+import { Dispatcher } from "./kernel/dispatch.js";
+import { NoOpenFiles } from "./kernel/open-files.js";
+import { raiseReadAhead } from "./kernel/read-ahead.js";
+import { type Fetch, WaitingRequests } from "./kernel/waiting-requests.js";
+import { startWatcher } from "./kernel/watcher.js";
+import { WorkerPool } from "./kernel/worker-pool.js";
+import type { WorkerMessage } from "./kernel/worker-protocol.js";
+import { mountAt, readMountTable } from "./mount-table.js";
+import { type Connection, negotiate } from "./protocol/init.js";
+import { OP } from "./protocol/opcodes.js";
+import { FuseReply } from "./protocol/reply.js";
+import { FuseRequest } from "./protocol/request.js";
+import { detach } from "./unmount.js";
+
+export interface KernelEngineOptions {
+  /** The module of the serving threads: builds a file system from its recipe, then `serveWorker`. */
+  readonly worker: URL;
+  /** Sent to each thread. */
+  readonly recipe: unknown;
+  /** How many threads serve. More than two are slower: they contend for one queue. */
+  readonly threads: number;
+  /** The same file system for this thread, which answers the requests that had to wait. */
+  readonly fileSystem: FileSystem;
+  /** Fetches what a `Miss` wants. */
+  readonly fetch: Fetch;
+}
+
+const INIT_REPLY_BYTES = 4096;
+
+export class KernelEngine implements MountEngine {
+  readonly name = "kernel";
+  readonly #options: KernelEngineOptions;
+
+  constructor(options: KernelEngineOptions) {
+    this.#options = options;
+  }
+
+  async mount(options: MountOptions): Promise<EngineMount> {
+    const { mountPoint, allowOther, log } = options;
+    const device = await mountDevice({ mountPoint, allowOther });
+    const watcher = startWatcher(mountPoint);
+    try {
+      const connection = initialise(device, log);
+      const mounted = mountAt(readMountTable(), mountPoint);
+      if (mounted !== undefined) raiseReadAhead(mounted.device, log);
+      const serving = this.#serve(device, connection, log);
+      await Promise.race([serving.ready, serving.pool.ended]);
+      return {
+        ended: serving.pool.ended,
+        async close() {
+          serving.waiting.close();
+          await serving.pool.close();
+          watcher.close();
+        },
+      };
+    } catch (error) {
+      await detach(mountPoint);
+      closeSync(device);
+      watcher.close();
+      throw error;
+    }
+  }
+
+  #serve(device: number, connection: Connection, log: Logger) {
+    const { worker, recipe, threads, fileSystem, fetch } = this.#options;
+    const { readBytesMax } = connection;
+    const dispatcher = new Dispatcher(fileSystem, connection, new NoOpenFiles(connection), log);
+    const waiting = new WaitingRequests({ device, readBytesMax, dispatcher, fetch, log });
+    let isReady = (): void => {};
+    const ready = new Promise<void>((resolve) => {
+      isReady = resolve;
+    });
+    const onMessage = (message: WorkerMessage): void => {
+      if (message.type === "serving") isReady();
+      else if (message.type === "interrupt") waiting.interrupt(message.unique);
+      else void waiting.wait(message.request, message.want);
+    };
+    const start = { device, connection, recipe };
+    const pool = new WorkerPool({ module: worker, start, count: threads, onMessage, log });
+    return { pool, waiting, ready };
+  }
+}
+
+/** Answers the kernel's first request. */
+function initialise(device: number, log: Logger): Connection {
+  const bytes = Buffer.alloc(REQUEST_BYTES);
+  const request = new FuseRequest(bytes);
+  const reply = new FuseReply(INIT_REPLY_BYTES);
+  const length = readRequest(device, bytes);
+  if (length === undefined || !request.take(length) || request.opcode !== OP.init) {
+    throw new StoreError("unavailable", "The kernel did not begin the connection with INIT");
+  }
+  reply.clear();
+  const connection = negotiate(request, reply, { passthrough: false });
+  reply.finish(request);
+  writeReply(device, reply, log);
+  return connection;
+}

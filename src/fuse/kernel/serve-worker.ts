@@ -1,0 +1,32 @@
+/**
+ * The body of a serving thread, for the module that builds its file system.
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import type { Logger } from "../../base/log.js";
+import type { FileSystem } from "../../castore/fs/file-system.js";
+import { serveDevice } from "./device-loop.js";
+import { Dispatcher } from "./dispatch.js";
+import { NoOpenFiles } from "./open-files.js";
+import type { WorkerMessage, WorkerStart } from "./worker-protocol.js";
+
+/** The recipe this thread was started with. */
+export function workerRecipe<Recipe>(): Recipe {
+  return (workerData as WorkerStart<Recipe>).recipe;
+}
+
+/** Serves the mount this thread was started for from `fileSystem`. Blocks until the mount is gone. */
+export function serveWorker(fileSystem: FileSystem, log: Logger): void {
+  const { device, connection } = workerData as WorkerStart<unknown>;
+  const send = (message: WorkerMessage) => parentPort?.postMessage(message);
+  send({ type: "serving" });
+  serveDevice({
+    device,
+    readBytesMax: connection.readBytesMax,
+    dispatcher: new Dispatcher(fileSystem, connection, new NoOpenFiles(connection), log),
+    waitingRoom: {
+      wait: (request, { want }) => send({ type: "miss", request, want }),
+      interrupt: (unique) => send({ type: "interrupt", unique }),
+    },
+    log,
+  });
+}

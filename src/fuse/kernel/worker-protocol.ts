@@ -1,0 +1,19 @@
+/**
+ * What the main thread and the threads that serve a mount tell each other.
+ */
+import type { Connection } from "../protocol/init.js";
+
+/** Handed to a serving thread when it starts. */
+export interface WorkerStart<Recipe> {
+  readonly device: number;
+  readonly connection: Connection;
+  /** How to build the file system, for the module that runs in the thread. */
+  readonly recipe: Recipe;
+}
+
+/** From a serving thread to the main thread. */
+export type WorkerMessage =
+  /** The thread serves from now on. */
+  | { readonly type: "serving" }
+  | { readonly type: "miss"; readonly request: Uint8Array; readonly want: unknown }
+  | { readonly type: "interrupt"; readonly unique: bigint };
