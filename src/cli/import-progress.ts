@@ -7,22 +7,25 @@ import type { ImportProgress } from "../store/import/ingest.js";
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
+const REDRAW_MS = 100;
+
 /** Shows nothing unless stderr is a terminal. One bar at a time. */
 export class ImportProgressBar {
   readonly #bar: SingleBar | undefined;
   #total: ImportProgress | undefined;
+  #latest: ImportProgress = { entries: 0, bytes: 0 };
+  #drawnMs = 0;
 
   /** Starts the bar and, beside the import, the counting. */
   constructor(title: string, path: Uint8Array) {
     if (!process.stderr.isTTY) return;
     this.#bar = new SingleBar({
       stream: process.stderr,
-      format: `${title} [{bar}] {done} of {total} · {entries} of {allEntries} files`,
+      format: `${title} [{bar}] {bytesDone} of {bytesAll}, {entriesDone} of {entriesAll} files`,
       barsize: 24,
       hideCursor: true,
-      etaBuffer: 100,
     });
-    this.#bar.start(1, 0, { done: "0 B", total: "…", entries: 0, allEntries: "…" });
+    this.#bar.start(1, 0, this.#texts());
     countTree(path).then(
       (total) => {
         this.#total = total;
@@ -33,19 +36,35 @@ export class ImportProgressBar {
   }
 
   update(progress: ImportProgress): void {
-    if (this.#bar === undefined) return;
-    const total = this.#total;
-    this.#bar.setTotal(Math.max(total?.bytes ?? 0, 1));
-    this.#bar.update(total === undefined ? 0 : Math.min(progress.bytes, total.bytes), {
-      done: formatBytes(progress.bytes),
-      total: total === undefined ? "…" : formatBytes(total.bytes),
-      entries: progress.entries,
-      allEntries: total?.entries ?? "…",
-    });
+    this.#latest = progress;
+    const nowMs = performance.now();
+    if (nowMs - this.#drawnMs < REDRAW_MS) return;
+    this.#drawnMs = nowMs;
+    this.#draw();
   }
 
   stop(): void {
+    this.#draw();
     this.#bar?.stop();
+  }
+
+  #draw(): void {
+    const all = this.#total?.bytes;
+    // Without a total the bar stays empty; a tree of empty files is full from the start.
+    this.#bar?.setTotal(all || 1);
+    this.#bar?.update(
+      all === undefined ? 0 : Math.min(this.#latest.bytes, all) || 1,
+      this.#texts(),
+    );
+  }
+
+  #texts() {
+    return {
+      bytesDone: formatBytes(this.#latest.bytes),
+      bytesAll: this.#total === undefined ? "…" : formatBytes(this.#total.bytes),
+      entriesDone: this.#latest.entries,
+      entriesAll: this.#total?.entries ?? "…",
+    };
   }
 }
 

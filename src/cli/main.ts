@@ -81,7 +81,6 @@ function commandLine(words: readonly string[]): Argv {
     .options(withEnvironment(GLOBAL_OPTIONS))
     .strict()
     .demandCommand(1, "Say what to do")
-    .completion("completion", "Print a completion script for bash or zsh")
     .epilogue(EXIT_CODES)
     .wrap(Math.min(process.stdout.columns ?? 100, 100))
     .exitProcess(false)
@@ -99,13 +98,19 @@ function commandLine(words: readonly string[]): Argv {
       async (options: ArgumentsCamelCase) => (await load()).handler(options as never),
     );
   }
-  return line;
+  return line.command(
+    "completion",
+    "Print a completion script for bash or zsh",
+    (inner) => inner.example("source <($0 completion)", "in ~/.bashrc").epilogue(EXIT_CODES),
+    () => void line.showCompletionScript(),
+  );
 }
 
 /** What follows `--` are paths, which yargs would lose: they go without it, and `--x` as `./--x`. */
 function shieldPaths(words: readonly string[]): string[] {
   const end = words.indexOf("--");
-  if (end < 0) return [...words];
+  // At the very end it may be a word that is being completed.
+  if (end < 0 || end === words.length - 1) return [...words];
   const paths = words.slice(end + 1);
   return [
     ...words.slice(0, end),
@@ -142,7 +147,8 @@ function report(error: unknown): number {
 
 // The reader of our output may stop early (`| head`): that ends the command, quietly.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === "EPIPE" ? EXIT_FAILED : report(error));
+  const failure = new StoreError("unavailable", `Cannot write to stdout: ${error.message}`);
+  process.exit(error.code === "EPIPE" ? EXIT_FAILED : report(failure));
 });
 
 try {

@@ -2,7 +2,8 @@
  * Runs small system programs that touch mounts. A mount whose server hangs takes every caller with it,
  * beyond the reach of SIGKILL, so such calls are made by a child that can be left behind.
  */
-import { spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import type { Readable } from "node:stream";
 import { errnoOf } from "../base/errors.js";
 
 export type ChildOutcome =
@@ -20,15 +21,32 @@ export type ChildOutcome =
 /** Long enough for a busy machine, short enough for someone who waits. */
 const TIMEOUT_MS = 5000;
 
-/** Runs `program`, found through PATH, with messages in English and no input. */
-export function runChild(program: string, args: readonly string[]): Promise<ChildOutcome> {
+/** The number under which a child finds the descriptor it is given. */
+export const INHERITED = 3;
+
+export interface ChildOptions {
+  /** Given to the child as {@link INHERITED}; stays open here. */
+  readonly descriptor?: number;
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
+/**
+ * Runs `program`, found through PATH, with messages in English and no input, in a folder where no relative
+ * path leads anywhere.
+ */
+export function runChild(
+  program: string,
+  args: readonly string[],
+  { descriptor, environment }: ChildOptions = {},
+): Promise<ChildOutcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       // In a session of its own: Ctrl-C is for us, it must not end an unmount half way.
       detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, LC_ALL: "C", NODE_OPTIONS: undefined },
-    });
+      cwd: "/proc",
+      stdio: ["ignore", "pipe", "pipe", ...(descriptor === undefined ? [] : [descriptor])],
+      env: { ...process.env, ...environment, LC_ALL: "C", NODE_OPTIONS: undefined },
+    }) as ChildProcessByStdio<null, Readable, Readable>;
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));

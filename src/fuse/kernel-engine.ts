@@ -7,17 +7,18 @@ import { StoreError } from "../base/errors.js";
 import type { Logger } from "../base/log.js";
 import type { FileSystem } from "../castore/fs/file-system.js";
 import type { EngineMount, MountEngine, MountOptions } from "./engine.js";
+import { BackingFiles } from "./kernel/backing-files.js";
 import { REQUEST_BYTES, readRequest, writeReply } from "./kernel/device-loop.js";
 import { mountDevice } from "./kernel/device-mount.js";
 import { Dispatcher } from "./kernel/dispatch.js";
-import { NoOpenFiles } from "./kernel/open-files.js";
+import { openFilesFor } from "./kernel/open-files.js";
 import { raiseReadAhead } from "./kernel/read-ahead.js";
 import { type Fetch, WaitingRequests } from "./kernel/waiting-requests.js";
 import { startWatcher } from "./kernel/watcher.js";
 import { WorkerPool } from "./kernel/worker-pool.js";
 import type { WorkerMessage } from "./kernel/worker-protocol.js";
 import { mountAt, readMountTable } from "./mount-table.js";
-import { type Connection, negotiate } from "./protocol/init.js";
+import { type Connection, FEATURE, has, negotiate } from "./protocol/init.js";
 import { OP } from "./protocol/opcodes.js";
 import { FuseReply } from "./protocol/reply.js";
 import { FuseRequest } from "./protocol/request.js";
@@ -28,6 +29,8 @@ export interface KernelEngineOptions {
   readonly worker: URL;
   /** Sent to each thread. */
   readonly recipe: unknown;
+  /** Whether the kernel may read files of the store itself, where it can: costs a question per open. */
+  readonly passthrough: boolean;
   /** How many threads serve. More than two are slower: they contend for one queue. */
   readonly threads: number;
   /** The same file system for this thread, which answers the requests that had to wait. */
@@ -51,10 +54,13 @@ export class KernelEngine implements MountEngine {
     const device = await mountDevice({ mountPoint, allowOther });
     const watcher = startWatcher(mountPoint);
     try {
-      const connection = initialise(device, log);
+      const connection = initialise(device, this.#options.passthrough, log);
       const mounted = mountAt(readMountTable(), mountPoint);
       if (mounted !== undefined) raiseReadAhead(mounted.device, log);
       const serving = this.#serve(device, connection, log);
+      // Another tvix-store that mounts here next may be given the same numbers by the kernel.
+      const unwatch = () => watcher.close();
+      serving.pool.ended.then(unwatch, unwatch);
       await Promise.race([serving.ready, serving.pool.ended]);
       return {
         ended: serving.pool.ended,
@@ -75,7 +81,11 @@ export class KernelEngine implements MountEngine {
   #serve(device: number, connection: Connection, log: Logger) {
     const { worker, recipe, threads, fileSystem, fetch } = this.#options;
     const { readBytesMax } = connection;
-    const dispatcher = new Dispatcher(fileSystem, connection, new NoOpenFiles(connection), log);
+    const backing = has(connection.features, FEATURE.passthrough)
+      ? new BackingFiles(device).shared
+      : undefined;
+    const openFiles = openFilesFor(connection, fileSystem, device, backing);
+    const dispatcher = new Dispatcher(fileSystem, connection, openFiles, log);
     const waiting = new WaitingRequests({ device, readBytesMax, dispatcher, fetch, log });
     let isReady = (): void => {};
     const ready = new Promise<void>((resolve) => {
@@ -86,14 +96,14 @@ export class KernelEngine implements MountEngine {
       else if (message.type === "interrupt") waiting.interrupt(message.unique);
       else void waiting.wait(message.request, message.want);
     };
-    const start = { device, connection, recipe };
+    const start = { device, connection, backing, recipe };
     const pool = new WorkerPool({ module: worker, start, count: threads, onMessage, log });
     return { pool, waiting, ready };
   }
 }
 
 /** Answers the kernel's first request. */
-function initialise(device: number, log: Logger): Connection {
+function initialise(device: number, passthrough: boolean, log: Logger): Connection {
   const bytes = Buffer.alloc(REQUEST_BYTES);
   const request = new FuseRequest(bytes);
   const reply = new FuseReply(INIT_REPLY_BYTES);
@@ -102,8 +112,11 @@ function initialise(device: number, log: Logger): Connection {
     throw new StoreError("unavailable", "The kernel did not begin the connection with INIT");
   }
   reply.clear();
-  const connection = negotiate(request, reply, { passthrough: false });
+  const connection = negotiate(request, reply, { passthrough });
   reply.finish(request);
   writeReply(device, reply, log);
+  if (passthrough && !has(connection.features, FEATURE.passthrough)) {
+    log.warn({}, "This kernel offers no passthrough (Linux 6.9 does): reading files for it");
+  }
   return connection;
 }

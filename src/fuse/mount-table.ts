@@ -78,8 +78,12 @@ export function isOurs(entry: MountEntry): boolean {
 /** Whether `entry` is still in `table`: the same mount, not another that was given its number. */
 export function isMounted(table: readonly MountEntry[], entry: MountEntry): boolean {
   return table.some(
-    ({ id, device, mountPoint }) =>
-      id === entry.id && device === entry.device && mountPoint === entry.mountPoint,
+    ({ id, device, type, mountPoint }) =>
+      id === entry.id &&
+      device === entry.device &&
+      // A tmpfs mounted right after us can get both of our numbers.
+      type === entry.type &&
+      mountPoint === entry.mountPoint,
   );
 }
 

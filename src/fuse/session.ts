@@ -76,11 +76,12 @@ async function attend(
   if (entry === undefined || !isOurs(entry)) {
     throw new StoreError("unavailable", `The mount at ${mountPoint} was taken down at once`);
   }
-  // For an exception elsewhere in the process, or someone's process.exit.
+  // For an exception elsewhere in the process, or someone's process.exit. Before all other listeners: an
+  // engine may have to end the process in one of its own.
   const onExit = (): void => {
     if (isOnTop(readMountTable(), entry)) detachSync(mountPoint);
   };
-  process.on("exit", onExit);
+  process.prependListener("exit", onExit);
   try {
     onMounted(mountPoint);
     await untilEnd(mount, entry, stop);

@@ -46,6 +46,11 @@ export class RealNix {
     return (await this.#run("nix-store", ["--dump", path])).output;
   }
 
+  /** Unpacks a NAR to `path`. */
+  async restore(nar: Uint8Array, path: string): Promise<void> {
+    execFileSync("nix-store", ["--restore", path], { input: nar, env: this.#environment });
+  }
+
   /** What a command prints; throws with what it said when it fails. */
   async output(program: "nix" | "nix-store" | "nix-hash", ...args: string[]): Promise<string> {
     return (await this.#run(program, args)).stdout;

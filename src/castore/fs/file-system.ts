@@ -63,6 +63,12 @@ export interface FileSystem {
    */
   read(inode: number, offset: number, target: Uint8Array): number;
 
+  /**
+   * The path of a plain file on this machine that holds the whole content of a file, for the kernel to
+   * read itself; `undefined` when there is none. The answer for an inode does not change.
+   */
+  backingFile(inode: number): string | undefined;
+
   /** Extended attributes by name, in a fixed order; values are text. */
   extendedAttributes(inode: number): ReadonlyMap<string, string>;
 

@@ -25,6 +25,7 @@ export interface ResidentSource {
   refresh(): void;
   directory(digest: B3Digest): Directory;
   read(digest: B3Digest, size: number, offset: number, target: Uint8Array): number;
+  blobFile(digest: B3Digest, size: number): string | undefined;
   capacity(): Capacity;
 }
 
@@ -111,6 +112,13 @@ export class Projection implements FileSystem {
       return this.#source.read(node.digest, fileSize(node.size), offset, target);
     }
     throw new StoreError("invalid-argument", `Inode ${inode} is a ${node.type}, not a file`);
+  }
+
+  backingFile(inode: number): string | undefined {
+    this.#source.refresh();
+    const node = this.#nodeAt(inode);
+    if (node.type !== "file") return undefined;
+    return this.#source.blobFile(node.digest, fileSize(node.size));
   }
 
   extendedAttributes(inode: number): ReadonlyMap<string, string> {

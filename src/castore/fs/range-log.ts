@@ -8,6 +8,7 @@
  * Records are only ever appended, and not changed once they are counted.
  */
 import { StoreError } from "../../base/errors.js";
+import { withLock } from "../../base/shared-lock.js";
 import { B3Digest } from "../digest.js";
 import { NAME_BYTES_MAX } from "../path-component.js";
 import { ROOT_INODE } from "./file-system.js";
@@ -64,19 +65,9 @@ export class RangeLog {
     };
   }
 
-  /**
-   * Runs `section` while no other thread appends. Not to be nested.
-   */
+  /** Runs `section` while no other thread appends. Not to be nested. */
   exclusively<T>(section: () => T): T {
-    while (Atomics.compareExchange(this.#head, LOCK, 0, 1) !== 0) {
-      Atomics.wait(this.#head, LOCK, 1);
-    }
-    try {
-      return section();
-    } finally {
-      Atomics.store(this.#head, LOCK, 0);
-      Atomics.notify(this.#head, LOCK, 1);
-    }
+    return withLock(this.#head, LOCK, section);
   }
 
   /**

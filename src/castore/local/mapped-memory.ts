@@ -6,15 +6,13 @@
  * are the page cache's anyway; letting go of them costs a minor fault when they are touched again.
  */
 import { readFileSync } from "node:fs";
-import { require } from "../../base/require.js";
+import { libc } from "../../base/libc.js";
 
 /** How much may be touched between two times of letting go. */
 const TOUCHED_BYTES_MAX = 48 * 1024 * 1024;
 /** The kernel maps pages around the one that is touched, if they are cached. */
 const TOUCH_BYTES = 64 * 1024;
 const MADV_DONTNEED = 4;
-
-type Advise = (address: bigint, length: bigint, advice: number) => number;
 
 export class MappedMemory {
   readonly #file: string;
@@ -30,24 +28,10 @@ export class MappedMemory {
     this.#touchedBytes += TOUCH_BYTES + bytes;
     if (this.#touchedBytes < TOUCHED_BYTES_MAX) return;
     this.#touchedBytes = 0;
-    for (const { address, length } of mappingsOf(this.#file))
-      advise()(address, length, MADV_DONTNEED);
+    for (const { address, length } of mappingsOf(this.#file)) {
+      libc().madvise(address, length, MADV_DONTNEED);
+    }
   }
-}
-
-let loaded: Advise | undefined;
-
-/** Loaded when it is first needed: short commands never come that far. */
-function advise(): Advise {
-  loaded ??= loadAdvise();
-  return loaded;
-}
-
-function loadAdvise(): Advise {
-  const koffi = require("koffi") as typeof import("koffi");
-  return koffi
-    .load(null)
-    .func("int madvise(uint64_t address, uint64_t length, int advice)") as Advise;
 }
 
 function mappingsOf(file: string): { readonly address: bigint; readonly length: bigint }[] {

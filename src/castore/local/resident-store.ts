@@ -79,6 +79,20 @@ export class ResidentStore implements Disposable {
     return wanted;
   }
 
+  /**
+   * The file that holds a blob of `size` bytes; `undefined` for one in the index.
+   *
+   * @throws {StoreError} `dangling-reference` when it is not there, `corrupt` when it has another size.
+   */
+  blobFile(digest: B3Digest, size: number): string | undefined {
+    const value = this.#blobs.peek(digest.bytes);
+    if (value === undefined) throw missing(digest);
+    const record = decodeRecord(value, digest);
+    if (record.type === "inline") return undefined;
+    if (record.size !== size) throw wrongSize(digest, record.size, size);
+    return this.#stores.blobs.layout.blobFile(digest);
+  }
+
   capacity(): { totalBytes: number; freeBytes: number; inodes: number } {
     const { bsize, blocks, bavail } = statfsSync(this.#stores.blobs.layout.root);
     return {

@@ -51,16 +51,11 @@ export async function handler(options: ImportArguments): Promise<void> {
   const results: PathInfoJson[] = [];
   for (const { path, name } of trees) {
     const bar = new ImportProgressBar(name, Buffer.from(path));
-    try {
-      const pathInfo = await importTree(Buffer.from(path), name, services, (progress) =>
-        bar.update(progress),
-      );
-      bar.stop();
-      results.push(pathInfoJson(pathInfo));
-      if (!options.json) await printLine(pathInfo.storePath.toString());
-    } finally {
-      bar.stop();
-    }
+    const pathInfo = await importTree(Buffer.from(path), name, services, (progress) =>
+      bar.update(progress),
+    ).finally(() => bar.stop());
+    results.push(pathInfoJson(pathInfo));
+    if (!options.json) await printLine(pathInfo.storePath.toString());
   }
   if (options.json) await printJson(results);
 }

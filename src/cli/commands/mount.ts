@@ -2,6 +2,8 @@ import { availableParallelism } from "node:os";
 import type { Argv } from "yargs";
 import { StoreError } from "../../base/errors.js";
 import { RangeLog } from "../../castore/fs/range-log.js";
+import type { MountEngine } from "../../fuse/engine.js";
+import { FirstEngine } from "../../fuse/first-engine.js";
 import { FuseNativeEngine } from "../../fuse/fuse-native-engine.js";
 import { KernelEngine } from "../../fuse/kernel-engine.js";
 import { runMountSession } from "../../fuse/session.js";
@@ -18,10 +20,17 @@ interface MountArguments extends StoreArguments, LogArguments {
   readonly allowOther: boolean;
   readonly engine: "auto" | "kernel" | "fuse-native";
   readonly threads: number;
+  readonly passthrough: "on" | "off";
   readonly mkdir: boolean;
 }
 
 const THREADS_MAX = 16;
+
+const ENGINES = {
+  auto: (kernel: MountEngine, portable: MountEngine) => new FirstEngine(kernel, portable),
+  kernel: (kernel: MountEngine) => kernel,
+  "fuse-native": (_kernel: MountEngine, portable: MountEngine) => portable,
+} as const;
 
 export function builder(yargs: Argv): Argv {
   return yargs
@@ -58,6 +67,12 @@ export function builder(yargs: Argv): Argv {
           defaultDescription: "2, or 1 on one processor",
           coerce: checkThreads,
         },
+        passthrough: {
+          describe:
+            "Let the kernel read large files itself: fast for few, slow for many opens (root)",
+          choices: ["on", "off"],
+          default: "off",
+        },
         mkdir: { describe: "Make DEST when it is not there", type: "boolean", default: true },
       }),
     )
@@ -67,24 +82,24 @@ export function builder(yargs: Argv): Argv {
 
 export async function handler(options: MountArguments): Promise<void> {
   const log = createLogger(options);
-  const { logLevel, logFormat, engine, threads } = options;
+  const { logLevel, logFormat, engine, threads, passthrough } = options;
   const projection: ProjectionRecipe = {
     store: storeArguments(options),
     listable: options.listRoot !== "no",
     ranges: new RangeLog().memory,
   };
   const fileSystem = await openProjection(projection);
+  const kernel = new KernelEngine({
+    worker: new URL("../mount-worker.js", import.meta.url),
+    recipe: { projection, log: { logLevel, logFormat } } satisfies MountWorkerRecipe,
+    passthrough: passthrough === "on",
+    threads,
+    fileSystem,
+    fetch: neverFetch,
+  });
+  const portable = new FuseNativeEngine(fileSystem);
   await runMountSession({
-    engine:
-      engine === "fuse-native"
-        ? new FuseNativeEngine(fileSystem)
-        : new KernelEngine({
-            worker: new URL("../mount-worker.js", import.meta.url),
-            recipe: { projection, log: { logLevel, logFormat } } satisfies MountWorkerRecipe,
-            threads,
-            fileSystem,
-            fetch: neverFetch,
-          }),
+    engine: ENGINES[engine](kernel, portable),
     mountPoint: options.dest,
     create: options.mkdir,
     allowOther: options.allowOther,

@@ -3,7 +3,7 @@
  * OPEN with the number it got. The kernel then reads that file itself. Asks for CAP_SYS_ADMIN.
  */
 import { type ErrorCode, StoreError } from "../../base/errors.js";
-import { libc } from "./libc.js";
+import { libc } from "../../base/libc.js";
 
 /** _IOW(229, 1, struct fuse_backing_map): descriptor i32, flags u32, padding u64, the latter two zero. */
 const BACKING_OPEN = 0x4010_e501;

@@ -10,8 +10,8 @@
  */
 import { closeSync } from "node:fs";
 import { StoreError } from "../../base/errors.js";
+import { withLock } from "../../base/shared-lock.js";
 import { type BackingCalls, backingCalls } from "./backing-calls.js";
-import { withLock } from "./shared-lock.js";
 
 const SLOT_BITS = 16;
 const SLOTS = 2 ** SLOT_BITS;

@@ -3,7 +3,7 @@
  */
 import { closeSync } from "node:fs";
 import { StoreError } from "../../base/errors.js";
-import { libc } from "./libc.js";
+import { libc } from "../../base/libc.js";
 
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;

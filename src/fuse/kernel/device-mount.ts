@@ -5,9 +5,10 @@
  */
 import { closeSync, constants, openSync } from "node:fs";
 import { errnoOf, messageOf, StoreError } from "../../base/errors.js";
+import { INHERITED } from "../child.js";
 import { MOUNT_SOURCE } from "../engine.js";
 import { mountWithHelper } from "./fusermount.js";
-import { INHERITED, runMountProgram } from "./mount-program.js";
+import { runMountProgram } from "./mount-program.js";
 
 export interface DeviceMountOptions {
   /** Absolute, without symlinks; an existing folder. */
@@ -42,7 +43,7 @@ async function mountAsRoot(mountPoint: string, options: readonly string[]): Prom
     // or else it looks for a helper of libfuse, which wants to start the server itself.
     const list = [...connection, ...options].join(",");
     const args = ["-i", "-t", "fuse", "-o", list, MOUNT_SOURCE, mountPoint];
-    if (!(await runMountProgram({ program: "mount", args, descriptor }))) {
+    if (!(await runMountProgram("mount", args, { descriptor }))) {
       throw new StoreError("unsupported", `Cannot mount at ${mountPoint}: mount is not in PATH`);
     }
     return descriptor;

@@ -83,7 +83,7 @@ export class Dispatcher {
         this.#openFiles.open(inode, reply);
         return true;
       case OP.release:
-        this.#openFiles.release(inode);
+        this.#openFiles.release(inode, request.u64(0));
         return true;
       case OP.opendir:
         // The kernel takes ENOSYS to mean that it need not ask, now or later, and caches listings.

@@ -3,8 +3,9 @@
  * sends it over a socket whose number it finds in `_FUSE_COMMFD`.
  */
 import { StoreError } from "../../base/errors.js";
+import { INHERITED } from "../child.js";
 import { DescriptorSocket } from "./descriptor-socket.js";
-import { INHERITED, runMountProgram } from "./mount-program.js";
+import { runMountProgram } from "./mount-program.js";
 
 /** Of libfuse 3 and 2; they take the same options. */
 const HELPERS = ["fusermount3", "fusermount"];
@@ -38,7 +39,7 @@ async function runHelper(
   const args = ["-o", options.join(","), "--", mountPoint];
   const environment = { _FUSE_COMMFD: String(INHERITED) };
   for (const program of HELPERS) {
-    if (await runMountProgram({ program, args, descriptor, environment })) return;
+    if (await runMountProgram(program, args, { descriptor, environment })) return;
   }
   throw new StoreError(
     "unsupported",

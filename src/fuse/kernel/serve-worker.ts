@@ -6,7 +6,7 @@ import type { Logger } from "../../base/log.js";
 import type { FileSystem } from "../../castore/fs/file-system.js";
 import { serveDevice } from "./device-loop.js";
 import { Dispatcher } from "./dispatch.js";
-import { NoOpenFiles } from "./open-files.js";
+import { openFilesFor } from "./open-files.js";
 import type { WorkerMessage, WorkerStart } from "./worker-protocol.js";
 
 /** The recipe this thread was started with. */
@@ -16,13 +16,14 @@ export function workerRecipe<Recipe>(): Recipe {
 
 /** Serves the mount this thread was started for from `fileSystem`. Blocks until the mount is gone. */
 export function serveWorker(fileSystem: FileSystem, log: Logger): void {
-  const { device, connection } = workerData as WorkerStart<unknown>;
+  const { device, connection, backing } = workerData as WorkerStart<unknown>;
+  const openFiles = openFilesFor(connection, fileSystem, device, backing);
   const send = (message: WorkerMessage) => parentPort?.postMessage(message);
   send({ type: "serving" });
   serveDevice({
     device,
     readBytesMax: connection.readBytesMax,
-    dispatcher: new Dispatcher(fileSystem, connection, new NoOpenFiles(connection), log),
+    dispatcher: new Dispatcher(fileSystem, connection, openFiles, log),
     waitingRoom: {
       wait: (request, { want }) => send({ type: "miss", request, want }),
       interrupt: (unique) => send({ type: "interrupt", unique }),

@@ -11,28 +11,30 @@ export interface Watcher {
 }
 
 /**
- * Arguments: the mount as `id major:minor`, its mount point, and the same as the mount table spells it.
+ * Arguments: the mount as `id major:minor`, its type, its mount point, and the same as the mount table
+ * spells it.
  *
- * A line on the input is the end of the watch, no line before the end of the input is the end of the
- * watched. Then the mount is detached if it is still the topmost at its place; others mounted there later
- * are not ours to touch. umount(8) is for root, the helpers of libfuse for others.
+ * A line on the input is the end of the watch; the end of the input without one is that of the watched.
+ * Then the mount is detached, unless another one is met at its place by now. The numbers alone would not
+ * tell: they are given out again at once. umount(8) is for root, the helpers of libfuse are for others.
  */
 const SCRIPT = `
 trap '' HUP INT TERM
 read -r line && exit
 top=
-while read -r id _ device _ point _; do
-  [ "$point" = "$3" ] && top="$id $device"
+while read -r id _ device _ point rest; do
+  [ "$point" = "$4" ] && top="$id $device $rest"
 done < /proc/self/mountinfo
-[ "$top" = "$1" ] || exit
-umount -l "$2" || fusermount3 -uz "$2" || fusermount -uz "$2"
+case $top in "$1 "*" - $2 "*) ;; *) exit ;; esac
+umount -l "$3" || fusermount3 -uz "$3" || fusermount -uz "$3"
 `;
 
 /** Watches over the mount at `mountPoint`, an absolute path. Without a mount there it does nothing. */
 export function startWatcher(mountPoint: string): Watcher {
   const mount = mountAt(readMountTable(), mountPoint);
   if (mount === undefined) return { close: () => {} };
-  const args = [`${mount.id} ${mount.device}`, mountPoint, escapeField(mountPoint)];
+  const { id, device, type } = mount;
+  const args = [`${id} ${device}`, type, mountPoint, escapeField(mountPoint)];
   const child = spawn("sh", ["-c", SCRIPT, "tvix-store-watcher", ...args], {
     // In a session of its own: what is sent to our process group must not end it before us.
     detached: true,

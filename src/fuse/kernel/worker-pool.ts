@@ -4,8 +4,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { messageOf, StoreError } from "../../base/errors.js";
+import { libc } from "../../base/libc.js";
 import type { Logger } from "../../base/log.js";
-import { endProcess } from "./end-process.js";
 import type { WorkerMessage, WorkerStart } from "./worker-protocol.js";
 
 /** How long threads are waited for that end as soon as the kernel lets go of their read. */
@@ -57,6 +57,14 @@ export class WorkerPool {
     await Promise.race([this.ended.catch(() => {}), sleep(CLOSE_WAIT_MS)]);
     if (this.#running === 0) process.off("exit", endProcess);
   }
+}
+
+/**
+ * Ends this process at once. Node's own exit waits for its threads, and one that is blocked in the kernel,
+ * reading for a detached mount with files still open, never comes back.
+ */
+function endProcess(code: number): void {
+  libc()._exit(code);
 }
 
 /** Resolves when the thread has ended in good order. */

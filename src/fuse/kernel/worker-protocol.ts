@@ -7,6 +7,8 @@ import type { Connection } from "../protocol/init.js";
 export interface WorkerStart<Recipe> {
   readonly device: number;
   readonly connection: Connection;
+  /** The table of backing files when the kernel is to read files itself, see `BackingFiles`. */
+  readonly backing: SharedArrayBuffer | undefined;
   /** How to build the file system, for the module that runs in the thread. */
   readonly recipe: Recipe;
 }

@@ -30,6 +30,7 @@ class World {
       if (blob === undefined) throw new StoreError("dangling-reference", `no ${digest}`);
       return blob.copy(target, 0, offset);
     },
+    blobFile: () => undefined,
     capacity: () => ({ totalBytes: 100, freeBytes: 50, inodes: 7 }),
   };
 

@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { isMounted, readMountTable } from "../../../src/fuse/mount-table.js";
-import { kernelTestsObstacle, newMountPoint, run } from "../support/fake-mount.js";
+import { mountAt, readMountTable } from "../../../src/fuse/mount-table.js";
+import { kernelTestsObstacle, newMountPoint, run, until } from "../support/fake-mount.js";
 import { DeviceServer } from "./support/device-server.js";
 import { OtherUser } from "./support/other-user.js";
 
@@ -19,9 +19,7 @@ describe.skipIf(kernelTestsObstacle !== undefined || !isRoot)("mountDevice() as 
   afterEach(async () => {
     await server?.kill();
     server = undefined;
-    for (const entry of readMountTable().filter((entry) => entry.mountPoint === mountPoint)) {
-      if (isMounted(readMountTable(), entry)) execFileSync("umount", ["-l", mountPoint]);
-    }
+    while (mountAt(readMountTable(), mountPoint)) execFileSync("umount", ["-l", mountPoint]);
     rmSync(mountPoint, { recursive: true });
   });
 
@@ -132,10 +130,6 @@ describe.skipIf(kernelTestsObstacle !== undefined || !isRoot)("mountDevice() as 
     server = user.serve(user.mountPoint, { watch: true });
     await server.mounted();
     await server.kill();
-    const killed = performance.now();
-    while (user.isMountPoint(user.mountPoint) && performance.now() - killed < 1000) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    expect(user.isMountPoint(user.mountPoint)).toBe(false);
+    await until(() => !user.isMountPoint(user.mountPoint), 1000);
   });
 });

@@ -27,6 +27,7 @@ export class MemoryFileSystem implements FileSystem {
   list(inode: number): Listing;
   readLink(inode: number): Uint8Array;
   read(inode: number, offset: number, target: Uint8Array): number;
+  backingFile(inode: number): string | undefined;
   extendedAttributes(inode: number): ReadonlyMap<string, string>;
   capacity(): Capacity;
 }

@@ -93,6 +93,10 @@ export class MemoryFileSystem {
     return this.#node(inode).read(offset, target);
   }
 
+  backingFile() {
+    return undefined;
+  }
+
   extendedAttributes(inode) {
     return new Map([["user.test.inode", String(inode)]]);
   }

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { mountAt, parseMountTable } from "../../../../src/fuse/mount-table.js";
 import { type Output, run } from "../../support/fake-mount.js";
 import { CHECKOUT, DeviceServer, type ServerOptions, serverCommand } from "./device-server.js";
 
@@ -21,11 +22,14 @@ mkdir checkout
 mount --bind "$2" checkout
 : > node
 mount --bind "$3" node
-mkdir -m 755 mount closed
-chown 65534:65534 mount
+mkdir -m 755 "$4" closed
+chown 65534:65534 "$4"
 echo ready
 exec cat
 `;
+
+/** With what options are made of. */
+const MOUNT_POINT = "mount a,b\\c";
 
 const AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
 
@@ -40,7 +44,7 @@ export class OtherUser {
 
   static async start(): Promise<OtherUser> {
     const folder = mkdtempSync(join(tmpdir(), "tvix-store-user-"));
-    const args = ["-m", "sh", "-c", SETUP, "sh", folder, CHECKOUT, process.execPath];
+    const args = ["-m", "sh", "-c", SETUP, "sh", folder, CHECKOUT, process.execPath, MOUNT_POINT];
     const holder = spawn("unshare", args, { stdio: ["pipe", "pipe", "inherit"] });
     await new Promise((resolve, reject) => {
       holder.stdout.once("data", resolve);
@@ -51,7 +55,7 @@ export class OtherUser {
 
   /** An empty folder of the user's. */
   get mountPoint(): string {
-    return `${this.#folder}/mount`;
+    return `${this.#folder}/${MOUNT_POINT}`;
   }
 
   /** An empty folder that is not the user's. */
@@ -60,7 +64,8 @@ export class OtherUser {
   }
 
   isMountPoint(path: string): boolean {
-    return readFileSync(`/proc/${this.#holder.pid}/mountinfo`, "utf8").includes(` ${path} `);
+    const table = readFileSync(`/proc/${this.#holder.pid}/mountinfo`, "utf8");
+    return mountAt(parseMountTable(table), path) !== undefined;
   }
 
   /** Serves as the user. */

@@ -1,7 +1,7 @@
 /**
  * Mounts a folder and answers the kernel by hand: `node serve-device.mjs MOUNT-POINT OPTIONS-JSON`. Prints
  * `mounted` with the mount and how long it took, or `failed` with the error, as JSON. Lines on stdin steer
- * it: `close-watcher`, `spawn` (a child that stays). With the option `backing`, a file, the folder
+ * it: `spawn` starts a child that stays, `close-watcher`, `close-and-die`. With the option `backing`, a file, the folder
  * holds `backed`, which the kernel is to read from that file.
  */
 import { spawn } from "node:child_process";
@@ -121,7 +121,11 @@ let watcher;
 
 createInterface({ input: process.stdin }).on("line", (line) => {
   if (line === "close-watcher") watcher.close();
-  if (line === "spawn") spawn("sleep", ["60"], { stdio: "ignore" });
+  if (line === "close-and-die") {
+    watcher.close();
+    process.kill(process.pid, "SIGKILL");
+  }
+  if (line === "spawn") spawn("sleep", ["5"], { stdio: "ignore" });
   console.log(`done ${line}`);
 });
 

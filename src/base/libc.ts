@@ -1,21 +1,32 @@
 /**
- * The calls of the C library that Node has no functions for, loaded when first needed: mounting as root
- * and serving take none of them.
+ * The calls of the C library that Node has no functions for. The binding is loaded when the first of them is
+ * needed; many commands need none.
  */
 import { getSystemErrorName } from "node:util";
-import { messageOf, StoreError } from "../../base/errors.js";
-import { require } from "../../base/require.js";
+import { messageOf, StoreError } from "./errors.js";
+import { require } from "./require.js";
 
 /** Each returns what the C function returns: -1 on failure, the reason of which `lastError` then tells. */
 export interface LibC {
   ioctl(descriptor: number, request: number, argument: Uint8Array): number;
   socketpair(domain: number, type: number, protocol: number, pair: Int32Array): number;
   recvmsg(socket: number, message: Uint8Array, flags: number): number;
+  madvise(address: bigint, length: bigint, advice: number): number;
+  /** Ends this process at once, whatever its threads are doing. */
+  _exit(code: number): never;
   /** Where `bytes` lie in memory; they must outlive the use of it. */
   address(bytes: Uint8Array): bigint;
   /** The Node error code of the last failure in this thread: `"EPERM"`. */
   lastError(): string;
 }
+
+const PROTOTYPES = {
+  ioctl: "int ioctl(int descriptor, unsigned long request, void *argument)",
+  socketpair: "int socketpair(int domain, int type, int protocol, int *pair)",
+  recvmsg: "long recvmsg(int socket, void *message, int flags)",
+  madvise: "int madvise(uint64_t address, uint64_t length, int advice)",
+  _exit: "void _exit(int code)",
+} as const;
 
 /**
  * The C library of this process.
@@ -33,15 +44,11 @@ function load(): LibC {
   try {
     const koffi = require("koffi") as typeof import("koffi");
     const library = koffi.load(null);
-    const { ioctl, socketpair, recvmsg } = {
-      ioctl: library.func("int ioctl(int descriptor, unsigned long request, void *argument)"),
-      socketpair: library.func("int socketpair(int domain, int type, int protocol, int *pair)"),
-      recvmsg: library.func("long recvmsg(int socket, void *message, int flags)"),
-    } as Pick<LibC, "ioctl" | "socketpair" | "recvmsg">;
+    const functions = Object.fromEntries(
+      Object.entries(PROTOTYPES).map(([name, prototype]) => [name, library.func(prototype)]),
+    ) as unknown as Pick<LibC, keyof typeof PROTOTYPES>;
     return {
-      ioctl,
-      socketpair,
-      recvmsg,
+      ...functions,
       address: (bytes) => koffi.address(bytes),
       lastError: () => getSystemErrorName(-koffi.errno()),
     };
