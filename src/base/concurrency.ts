@@ -1,14 +1,12 @@
 /**
  * Runs `map` over `source` with at most `limit` calls under way and yields the results in the order of
  * the source: a look-ahead window. The first failure stops the pulling, waits for the calls under way,
- * and is thrown. Results that will not be yielded any more, after a failure or because the consumer
- * stopped, go to `discard`.
+ * and is thrown.
  */
 export async function* mapOrdered<T, R>(
   source: AsyncIterable<T> | Iterable<T>,
   limit: number,
   map: (item: T) => Promise<R>,
-  discard: (result: R) => Promise<void> = async () => {},
 ): AsyncGenerator<R> {
   const window: Promise<R>[] = [];
   try {
@@ -21,7 +19,7 @@ export async function* mapOrdered<T, R>(
     }
     while (window.length > 0) yield await (window.shift() as Promise<R>);
   } finally {
-    for (const call of window) await call.then(discard, () => {});
+    await Promise.allSettled(window);
   }
 }
 

@@ -76,16 +76,14 @@ function readEntry(
     if (!scanEntry(bytes, reader.position, end, kind, row)) reader.canonical = false;
     const name = bytes.subarray(row[ROW.nameStart], row[ROW.nameEnd]);
     validateName(name);
-    if (list.length > 0) {
+    const order = list.compareLast(bytes, name);
+    if (order === 0) throw duplicate(name);
+    if (order > 0) {
       const previous = list.name(bytes, list.length - 1);
-      const order = compareBytes(previous, name);
-      if (order === 0) throw duplicate(name);
-      if (order > 0) {
-        throw new StoreError(
-          "invalid-argument",
-          `Wrong sorting: ${quoteBytes(name)} must come before ${quoteBytes(previous)}`,
-        );
-      }
+      throw new StoreError(
+        "invalid-argument",
+        `Wrong sorting: ${quoteBytes(name)} must come before ${quoteBytes(previous)}`,
+      );
     }
   } catch (error) {
     if (!isStoreError(error)) throw error;
@@ -112,6 +110,20 @@ class RowList {
     }
     this.rows.set(row, base);
     this.length++;
+  }
+
+  /** The order of the last name against `name`; an empty list comes before everything. */
+  compareLast(bytes: Uint8Array, name: Uint8Array): number {
+    if (this.length === 0) return -1;
+    const base = (this.length - 1) * ROW.columns;
+    const start = this.rows[base + ROW.nameStart] as number;
+    const length = (this.rows[base + ROW.nameEnd] as number) - start;
+    const shared = Math.min(length, name.length);
+    for (let index = 0; index < shared; index++) {
+      const difference = (bytes[start + index] as number) - (name[index] as number);
+      if (difference !== 0) return difference;
+    }
+    return length - name.length;
   }
 
   name(bytes: Uint8Array, index: number): Uint8Array {

@@ -13,6 +13,8 @@ import { ENTRY_TYPE, nodeAt, ROW } from "./entry-row.js";
 import type { Node } from "./node.js";
 import { validateTarget } from "./path-component.js";
 
+const TWO_32 = 0x1_0000_0000;
+
 /** Field numbers of the three kinds, in `Node` and in `Directory` alike. */
 export const KIND = { directory: 1, file: 2, symlink: 3 } as const;
 export type Kind = 1 | 2 | 3;
@@ -51,10 +53,15 @@ export function scanEntry(
       reader.position += length;
       row[column + 1] = reader.position;
     } else if (field === 3 && kind !== KIND.symlink) {
-      const size = reader.uint();
-      if (size === 0n) reader.canonical = false;
-      row[ROW.sizeLow] = Number(size & 0xffff_ffffn);
-      row[ROW.sizeHigh] = Number(size >> 32n);
+      const size = reader.uintOrNumber();
+      if (!size) reader.canonical = false;
+      if (typeof size === "number") {
+        row[ROW.sizeLow] = size % TWO_32;
+        row[ROW.sizeHigh] = size / TWO_32;
+      } else {
+        row[ROW.sizeLow] = Number(size & 0xffff_ffffn);
+        row[ROW.sizeHigh] = Number(size >> 32n);
+      }
     } else if (field === 4 && kind === KIND.file) {
       const flag = reader.uint();
       if (flag !== 1n) reader.canonical = false;

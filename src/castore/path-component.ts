@@ -25,8 +25,10 @@ export function validateName(name: Uint8Array): void {
 function nameProblem(name: Uint8Array): string | undefined {
   if (name.length === 0) return "it is empty";
   if (name.length > NAME_BYTES_MAX) return `it has ${name.length} bytes, at most 255 are allowed`;
-  if (name.includes(SLASH)) return "it contains a slash";
-  if (name.includes(0)) return "it contains a NUL byte";
+  for (let index = 0; index < name.length; index++) {
+    if (name[index] === SLASH) return "it contains a slash";
+    if (name[index] === 0) return "it contains a NUL byte";
+  }
   if (name[0] === DOT && (name.length === 1 || (name.length === 2 && name[1] === DOT))) {
     return "it names a folder relative to itself";
   }

@@ -19,6 +19,9 @@ export function parseAddress(text: string): Address {
   } catch {
     throw wrong(text, "it is not a URL; use local:///folder or memory://");
   }
+  if (url.protocol !== "local:" && url.protocol !== "memory:") {
+    throw wrong(text, "unknown scheme; known are local and memory");
+  }
   if (url.search !== "" || url.hash !== "") {
     throw wrong(text, "no query is allowed in this kind of address");
   }
@@ -28,18 +31,27 @@ export function parseAddress(text: string): Address {
       "no host is allowed in this kind of address (three slashes: local:///folder)",
     );
   }
-  switch (url.protocol) {
-    case "local:":
-      if (url.pathname === "" || url.pathname === "/") {
-        throw wrong(text, "it must name a folder: local:///folder");
-      }
-      return { scheme: "local", folder: decodeURIComponent(url.pathname) };
-    case "memory:":
-      if (url.pathname !== "") throw wrong(text, "no path is allowed: memory://");
-      return { scheme: "memory" };
-    default:
-      throw wrong(text, "unknown scheme; known are local and memory");
+  if (url.protocol === "memory:") {
+    if (url.pathname !== "") throw wrong(text, "no path is allowed: memory://");
+    return { scheme: "memory" };
   }
+  if (url.pathname === "" || url.pathname === "/") {
+    throw wrong(text, "it must name a folder: local:///folder");
+  }
+  return { scheme: "local", folder: decodeFolder(text, url.pathname) };
+}
+
+function decodeFolder(text: string, path: string): string {
+  let folder: string | undefined;
+  try {
+    folder = decodeURIComponent(path);
+  } catch {
+    // A percent sign without two digits, or bytes that are no text.
+  }
+  if (folder === undefined || folder.includes("\0")) {
+    throw wrong(text, "its folder is no text; write a percent sign as %25");
+  }
+  return folder;
 }
 
 function wrong(text: string, why: string): StoreError {
@@ -51,5 +63,5 @@ function wrong(text: string, why: string): StoreError {
 
 /** The address without what may be secret in it. */
 export function redact(text: string): string {
-  return text.replace(/\/\/[^/@]*@/, "//…@").replace(/\?.*$/s, "?…");
+  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?[^/]*@/i, "$1…@").replace(/\?.*$/s, "?…");
 }

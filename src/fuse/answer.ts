@@ -5,7 +5,7 @@
 import { constants } from "node:os";
 import { quoteBytes } from "../base/bytes.js";
 import { isStoreError, messageOf } from "../base/errors.js";
-import type { Logger } from "../base/log.js";
+import type { LogFields, Logger } from "../base/log.js";
 import { errnoFrom } from "./errno.js";
 
 const { EIO } = constants.errno;
@@ -45,12 +45,16 @@ export function answer<Result extends unknown[]>(
 
 /** EIO tells the user nothing but "input/output error"; what is behind it goes to the log. */
 export function logFailure(log: Logger, { operation, path }: Request, error: unknown): void {
-  const code = isStoreError(error) ? error.code : "internal";
-  // A hole in the store is found by its message, which names the digest; a bug by its stack.
-  const stack = code === "internal" && error instanceof Error ? error.stack : undefined;
   const shown = quoteBytes(Buffer.from(path));
   log.error(
-    { operation, path: shown, code, stack },
+    { operation, path: shown, ...failureFields(error) },
     `Cannot ${operation} ${shown}: ${messageOf(error)}`,
   );
+}
+
+/** A hole in the store is found by its message, which names the digest; a bug by its stack. */
+export function failureFields(error: unknown): LogFields {
+  const code = isStoreError(error) ? error.code : "internal";
+  const stack = code === "internal" && error instanceof Error ? error.stack : undefined;
+  return { code, stack };
 }

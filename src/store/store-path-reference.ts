@@ -34,19 +34,6 @@ export function parseStorePathReference(text: string): StorePathReference {
   return { hash, name, components };
 }
 
-/**
- * Reads a store path with its name, and the way below it.
- *
- * @throws {StoreError} `invalid-argument`, quoting what is wrong.
- */
-export function splitStorePath(text: string): {
-  readonly storePath: StorePath;
-  readonly components: readonly Uint8Array[];
-} {
-  const { first, components } = split(text);
-  return { storePath: StorePath.parse(first), components };
-}
-
 function split(text: string): {
   first: string;
   absolute: boolean;

@@ -5,14 +5,18 @@ import {
   FakeMount,
   isMountPoint,
   kernelTestsObstacle,
+  killForGood,
   newMountPoint,
+  removeMounts,
   run,
   until,
 } from "./support/fake-mount.js";
 
 if (kernelTestsObstacle !== undefined) console.warn(`Kernel tests skipped: ${kernelTestsObstacle}`);
 
-describe.skipIf(kernelTestsObstacle !== undefined)("A mount session", () => {
+const ENGINES = ["fuse-native", "kernel"] as const;
+
+describe.skipIf(kernelTestsObstacle !== undefined).each(ENGINES)("A session of %s", (engine) => {
   let mountPoint: string;
   let servers: FakeMount[];
   let holders: ChildProcess[];
@@ -24,20 +28,20 @@ describe.skipIf(kernelTestsObstacle !== undefined)("A mount session", () => {
   });
   afterEach(() => {
     for (const holder of holders) holder.kill("SIGKILL");
-    if (isMountPoint(mountPoint)) execFileSync("umount", ["-l", mountPoint]);
+    removeMounts(mountPoint);
     for (const server of servers) server.discard();
     rmSync(mountPoint, { recursive: true, force: true });
   });
 
   async function start(): Promise<FakeMount> {
-    const server = await FakeMount.start(mountPoint);
+    const server = await FakeMount.start(mountPoint, { engine });
     servers.push(server);
     return server;
   }
 
   /** Starts a server that is expected to refuse; what it said. */
   async function refusal(at = mountPoint, create = true): Promise<string> {
-    const server = FakeMount.spawn(at, { create });
+    const server = FakeMount.spawn(at, { engine, create });
     servers.push(server);
     expect(await server.exited()).toBe(1);
     return server.output;
@@ -131,8 +135,7 @@ describe.skipIf(kernelTestsObstacle !== undefined)("A mount session", () => {
   test("replaces the dead mount that SIGKILL leaves, also when it is in use", async () => {
     const killed = await start();
     await hold();
-    killed.process.kill("SIGKILL");
-    await killed.exited();
+    await killForGood(killed.process);
     expect((await run("ls", mountPoint)).stderr).toContain("not connected");
     const server = await start();
     expect(server.output).toContain(`Removed the dead mount at ${mountPoint}`);
@@ -154,7 +157,7 @@ describe.skipIf(kernelTestsObstacle !== undefined)("A mount session", () => {
     const link = `${mountPoint}-link`;
     symlinkSync(mountPoint, link);
     try {
-      const server = await FakeMount.start(link);
+      const server = await FakeMount.start(link, { engine });
       servers.push(server);
       expect(server.output).toContain(`mounted ${mountPoint}\n`);
       server.process.kill("SIGTERM");

@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest";
 import {
   parseStorePathReference,
   type StorePathReference,
-  splitStorePath,
 } from "../../src/store/store-path-reference.js";
 
 const HASH = "00bgd045z0d4icpbc2yyz4gx48ak44la";
@@ -61,22 +60,5 @@ describe("parseStorePathReference()", () => {
 
   it("quotes what was given", () => {
     expect(() => parseStorePathReference("hello\n")).toThrow('Invalid store path "hello\\x0a":');
-  });
-});
-
-describe("splitStorePath()", () => {
-  it.each([`/nix/store/${HASH}-hello/bin/hello`, `${HASH}-hello/bin/hello`])(
-    "takes %j apart",
-    (text) => {
-      const { storePath, components } = splitStorePath(text);
-      expect(storePath.basename).toBe(`${HASH}-hello`);
-      expect(components.map(String)).toEqual(["bin", "hello"]);
-    },
-  );
-
-  it("asks for the name", () => {
-    expect(() => splitStorePath(`${HASH}/bin`)).toThrow(
-      expect.objectContaining({ code: "invalid-argument" }),
-    );
   });
 });

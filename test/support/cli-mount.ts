@@ -1,10 +1,10 @@
 /**
  * `tvix-store mount` as a child process. Only other children look at what it mounts.
  */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import { basename, join } from "node:path";
-import { isMountPoint, newMountPoint, until } from "../fuse/support/fake-mount.js";
+import { newMountPoint, removeMounts, until } from "../fuse/support/fake-mount.js";
 import { CLI, type TestStore } from "./cli.js";
 
 export class CliMount implements Disposable {
@@ -54,9 +54,7 @@ export class CliMount implements Disposable {
   /** Ends it whatever state it is in, and leaves no mount and no folder behind. */
   discard(): void {
     this.process.kill("SIGKILL");
-    for (let round = 0; round < 8 && isMountPoint(this.mountPoint); round++) {
-      execFileSync("umount", ["-l", this.mountPoint], { stdio: "ignore" });
-    }
+    removeMounts(this.mountPoint);
     rmSync(this.mountPoint, { recursive: true, force: true });
   }
 

@@ -3,9 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
 
+const folders: string[] = [];
+
+// Here, where it counts for the whole file: a hook that a running test adds is never called.
+afterAll(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
 /** A folder that lives as long as the test file. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "tvix-store-test-"));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }

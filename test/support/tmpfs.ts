@@ -10,6 +10,13 @@ import { temporaryFolder } from "./temp.js";
 /** Why there can be none here, or `undefined`. */
 export const tmpfsObstacle: string | undefined = obstacle();
 
+const mounted: string[] = [];
+
+// As in temp.ts, and before it: hooks run in reverse.
+afterAll(() => {
+  for (const folder of mounted.splice(0)) execFileSync("umount", ["-l", folder]);
+});
+
 export class SmallDisk {
   readonly folder: string;
 
@@ -19,7 +26,7 @@ export class SmallDisk {
     this.folder = join(parent, "disk");
     mkdirSync(this.folder);
     mount(this.folder, sizeKib);
-    afterAll(() => execFileSync("umount", ["-l", this.folder]));
+    mounted.push(this.folder);
   }
 
   grow(sizeKib: number): void {

@@ -19,8 +19,8 @@ const ROUNDS = long ? 200 : 8;
 /** A store that is not there yet is worth killing too; and short lists keep reading back quick. */
 const ROUNDS_PER_STORE = 4;
 
-const SMALL_FILES = 900;
-const LARGE_FILES = 9;
+const SMALL_FILES = 600;
+const LARGE_FILES = 6;
 
 const folder = temporaryFolder();
 

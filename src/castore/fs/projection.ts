@@ -16,7 +16,7 @@ import {
   type Listing,
   ROOT_INODE,
 } from "./file-system.js";
-import { ChildOffsets, InodeRanges, lastAtMost } from "./inode-ranges.js";
+import { ChildOffsets, InodeRanges, lastAtMost, type RootRange } from "./inode-ranges.js";
 import { RangeLog } from "./range-log.js";
 import type { RootNodes } from "./root-nodes.js";
 
@@ -51,6 +51,8 @@ export class Projection implements FileSystem {
     sizeCalculation: ({ directory }) =>
       DIRECTORY_BYTES + directory.bytes.length + directory.count * ENTRY_BYTES,
   });
+  /** Where the last search ended: files of one folder are often asked for one after the other. */
+  #lastFolder: RootRange | undefined;
   /** Nodes by inode. */
   readonly #positions = new LRUCache<number, Node>({ max: POSITIONS_MAX });
 
@@ -92,7 +94,9 @@ export class Projection implements FileSystem {
     return {
       count: folder.directory.count,
       name: (index) => folder.directory.name(index),
-      attributes: (index) => this.#childAttributes(inode, folder, index),
+      // Positions are not remembered here: a large folder would push out all others.
+      attributes: (index) =>
+        attributesOf(inode + folder.offsets.start(index), folder.directory.node(index)),
       cookie: (index) => index + 1,
       indexAfter: (cookie) => cookie,
     };
@@ -169,15 +173,17 @@ export class Projection implements FileSystem {
     throw new StoreError("invalid-argument", `Inode ${inode} is a ${node.type}, not a directory`);
   }
 
-  /** Finds a position again by descending from its root. */
+  /** Finds a position again by descending from its root, or from the folder it was last found in. */
   #nodeAt(inode: number): Node {
     const recent = this.#positions.get(inode);
     if (recent !== undefined) return recent;
-    const range = this.#ranges.find(inode);
-    if (range === undefined) throw noSuchInode(inode);
-    let { base, node } = range;
+    let position: RootRange | undefined = this.#lastFolder;
+    if (position === undefined || !holds(position, inode)) position = this.#ranges.find(inode);
+    if (position === undefined) throw noSuchInode(inode);
+    let { base, node } = position;
     while (base !== inode) {
       if (node.type !== "directory") throw noSuchInode(inode);
+      this.#lastFolder = { base, node };
       const { directory, offsets } = this.#folder(node);
       const index = offsets.find(inode - base);
       if (index < 0) throw noSuchInode(inode);
@@ -204,6 +210,11 @@ export class Projection implements FileSystem {
     }
     return folder;
   }
+}
+
+/** Whether `inode` lies below the directory whose own number is `base`. */
+function holds({ base, node }: RootRange, inode: number): boolean {
+  return node.type === "directory" && inode > base && inode <= base + Number(node.size);
 }
 
 function attributesOf(inode: number, node: Node): Attributes {

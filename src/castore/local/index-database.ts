@@ -167,14 +167,14 @@ export class Table {
   /** A copy of the value. */
   get(key: Uint8Array): Uint8Array | undefined {
     const value = this.#database.getBinary(key as Buffer);
-    this.#memory.touch(value?.length ?? 0);
+    this.#memory.didRead(value?.length ?? 0);
     return value;
   }
 
   /** The value on memory that the next read overwrites. */
   peek(key: Uint8Array): Uint8Array | undefined {
     const value = this.#database.getBinaryFast(key as Buffer);
-    this.#memory.touch(value?.length ?? 0);
+    this.#memory.didRead(value?.length ?? 0);
     if (value === undefined) return undefined;
     // The library hands out one large buffer with a narrowed `length`, which trips up Buffer's methods.
     return new Uint8Array(value.buffer, value.byteOffset, value.length);
@@ -188,7 +188,7 @@ export class Table {
   /** Only inside a commit. */
   put(key: Uint8Array, value: Uint8Array): void {
     this.#database.putSync(key as Buffer, value as Buffer);
-    this.#memory.touch(value.length);
+    this.#memory.didWrite(value.length);
   }
 
   /** How many keys there are. */

@@ -9,32 +9,49 @@ import { readFileSync } from "node:fs";
 import { libc } from "../../base/libc.js";
 
 /** How much may be touched between two times of letting go. */
-const TOUCHED_BYTES_MAX = 48 * 1024 * 1024;
-/** The kernel maps pages around the one that is touched, if they are cached. */
-const TOUCH_BYTES = 64 * 1024;
+const TOUCHED_BYTES_MAX = 32 * 1024 * 1024;
+/** A write copies pages from the top of the tree to the leaf, wherever they are; a read meets most in use. */
+const WRITE_BYTES = 128 * 1024;
+const READ_BYTES = 16 * 1024;
 const MADV_DONTNEED = 4;
+
+interface Mapping {
+  readonly address: bigint;
+  readonly length: bigint;
+}
 
 export class MappedMemory {
   readonly #file: string;
+  #mappings: readonly Mapping[] | undefined;
   #touchedBytes = 0;
 
-  /** `file` is the absolute path of the mapped file. */
+  /** `file` is the absolute path of the mapped file; its mapping stays where it is. */
   constructor(file: string) {
     this.#file = file;
   }
 
-  /** Says that a value of `bytes` bytes was read or written. */
-  touch(bytes: number): void {
-    this.#touchedBytes += TOUCH_BYTES + bytes;
+  /** Says that a value of `bytes` bytes was read. */
+  didRead(bytes: number): void {
+    this.#touch(READ_BYTES + bytes);
+  }
+
+  /** Says that a value of `bytes` bytes was written. */
+  didWrite(bytes: number): void {
+    this.#touch(WRITE_BYTES + bytes);
+  }
+
+  #touch(bytes: number): void {
+    this.#touchedBytes += bytes;
     if (this.#touchedBytes < TOUCHED_BYTES_MAX) return;
     this.#touchedBytes = 0;
-    for (const { address, length } of mappingsOf(this.#file)) {
+    this.#mappings ??= mappingsOf(this.#file);
+    for (const { address, length } of this.#mappings) {
       libc().madvise(address, length, MADV_DONTNEED);
     }
   }
 }
 
-function mappingsOf(file: string): { readonly address: bigint; readonly length: bigint }[] {
+function mappingsOf(file: string): Mapping[] {
   return readFileSync("/proc/self/maps", "utf8")
     .split("\n")
     .filter((line) => line.endsWith(` ${file}`))

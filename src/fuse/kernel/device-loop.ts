@@ -53,7 +53,23 @@ export function serveDevice(options: DeviceLoopOptions): void {
     }
     const outcome = dispatcher.handle(request, reply);
     if (outcome === "reply") writeReply(device, reply, log);
-    else if (outcome !== "silence") waitingRoom.wait(request.copy(), outcome);
+    else if (outcome !== "silence") handOver(request, outcome, reply, options);
+  }
+}
+
+/** Has `request` wait for what it missed. */
+function handOver(
+  request: FuseRequest,
+  miss: Miss,
+  reply: FuseReply,
+  { device, dispatcher, waitingRoom, log }: DeviceLoopOptions,
+): void {
+  try {
+    waitingRoom.wait(request.copy(), miss);
+  } catch (error) {
+    // What is wanted cannot be told to another thread, say. Without an answer the caller would hang.
+    dispatcher.refuse(request, reply, error);
+    writeReply(device, reply, log);
   }
 }
 

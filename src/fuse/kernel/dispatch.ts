@@ -5,6 +5,7 @@ import { constants } from "node:os";
 import { messageOf } from "../../base/errors.js";
 import type { Logger } from "../../base/log.js";
 import { type FileSystem, Miss, ROOT_INODE } from "../../castore/fs/file-system.js";
+import { failureFields } from "../answer.js";
 import { errnoFrom, ReplyError } from "../errno.js";
 import { type Connection, FEATURE, has } from "../protocol/init.js";
 import { OP, operationName } from "../protocol/opcodes.js";
@@ -12,7 +13,9 @@ import { DirectoryEntries, FOR_EVER_SECONDS, type FuseReply } from "../protocol/
 import { type FuseRequest, MalformedRequest } from "../protocol/request.js";
 import { OPEN_CACHE_DIRECTORY, OPEN_KEEP_CACHE, type OpenFiles } from "./open-files.js";
 
-const { EINVAL, EIO, ENODATA, ENOSYS, ERANGE } = constants.errno;
+const { EINVAL, EIO, ENAMETOOLONG, ENODATA, ENOSYS, ERANGE } = constants.errno;
+
+const NAME_BYTES_MAX = 255;
 
 /** Names at the root, and their absence, are asked for again after this; new store paths show up. */
 const ROOT_TTL_SECONDS = 1;
@@ -57,10 +60,14 @@ export class Dispatcher {
     reply.finish(request, errno);
     if (errno !== EIO) return;
     const operation = operationName(request.opcode);
-    this.#log.error(
-      { operation, inode: request.nodeId },
-      `Cannot ${operation} inode ${request.nodeId}: ${messageOf(error)}`,
-    );
+    try {
+      this.#log.error(
+        { operation, inode: request.nodeId, ...failureFields(error) },
+        `Cannot ${operation} inode ${request.nodeId}: ${messageOf(error)}`,
+      );
+    } catch {
+      // A log on a full disk must not take the reply with it, and the thread.
+    }
   }
 
   /** @returns false when the kernel expects no reply. */
@@ -117,6 +124,8 @@ export class Dispatcher {
   }
 
   #lookup(parent: number, name: Uint8Array, reply: FuseReply): void {
+    // The kernel itself knows no limit below a path's.
+    if (name.length > NAME_BYTES_MAX) throw new ReplyError(ENAMETOOLONG, "name too long");
     const found = this.#fileSystem.lookup(parent, name);
     const ttl = ttlOf(parent);
     if (found === undefined) reply.noEntry(ttl);
@@ -134,7 +143,7 @@ export class Dispatcher {
     const plus = request.opcode === OP.readdirplus;
     const entries = new DirectoryEntries(reply, request.u32(16), plus);
     const listing = this.#fileSystem.list(inode);
-    if (offset < DOTS && !entries.addDot(".", inode, 1)) return;
+    if (offset < 1 && !entries.addDot(".", inode, 1)) return;
     if (offset < DOTS && !entries.addDot("..", UNKNOWN_INODE, DOTS)) return;
     const ttl = ttlOf(inode);
     for (

@@ -3,12 +3,14 @@
  * request to the main thread, which fetches what is missing, handles the request again and writes the reply
  * to the same device.
  */
+import { setImmediate } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
-import { messageOf, StoreError } from "../../base/errors.js";
+import { asBuffer } from "../../base/bytes.js";
+import { StoreError } from "../../base/errors.js";
 import type { Logger } from "../../base/log.js";
 import { FuseReply } from "../protocol/reply.js";
 import { FuseRequest } from "../protocol/request.js";
-import { REQUEST_BYTES, writeReply } from "./device-loop.js";
+import { writeReply } from "./device-loop.js";
 import type { Dispatcher } from "./dispatch.js";
 
 /** Makes what a `Miss` wants resident, or throws a `StoreError` that tells why it cannot. */
@@ -42,7 +44,10 @@ export class WaitingRequests {
     this.#reply = new FuseReply(options.readBytesMax);
   }
 
-  /** Takes a whole request that missed `want`, and sees to it that it is answered. Never throws. */
+  /**
+   * Takes a whole request that missed `want`, and its memory, and sees to it that it is answered. Never
+   * throws.
+   */
   async wait(bytes: Uint8Array, want: unknown): Promise<void> {
     const request = requestOn(bytes);
     const { waitingMax = WAITING_MAX, deadlineMs = DEADLINE_MS } = this.#options;
@@ -54,14 +59,17 @@ export class WaitingRequests {
       return this.#refuse(request, error);
     }
     const { unique } = request;
-    const interrupted = new AbortController();
-    if (this.#early.delete(unique)) interrupted.abort();
-    this.#waiting.set(unique, interrupted);
+    const ending = new AbortController();
+    // Not AbortSignal.timeout, which Node may collect while it is only part of an AbortSignal.any.
+    const timer = setTimeout(() => ending.abort(lateness(deadlineMs)), deadlineMs);
+    if (this.#early.delete(unique)) ending.abort(interruption());
+    this.#waiting.set(unique, ending);
     try {
-      await this.#fetchAndAnswer(request, want, interrupted.signal, deadlineMs);
+      await this.#fetchAndAnswer(request, want, ending.signal);
     } catch (error) {
-      this.#refuse(request, interrupted.signal.aborted ? interruption() : error);
+      this.#refuse(request, ending.signal.aborted ? ending.signal.reason : error);
     } finally {
+      clearTimeout(timer);
       this.#waiting.delete(unique);
     }
   }
@@ -70,22 +78,20 @@ export class WaitingRequests {
   interrupt(unique: bigint): void {
     const waiting = this.#waiting.get(unique);
     if (waiting === undefined) this.#early.set(unique, true);
-    else waiting.abort();
+    else waiting.abort(interruption());
   }
 
   /** Answers everything that waits with an error: the mount is ending. */
   close(): void {
-    for (const waiting of this.#waiting.values()) waiting.abort();
+    for (const waiting of this.#waiting.values()) waiting.abort(interruption());
   }
 
   async #fetchAndAnswer(
     request: FuseRequest,
     firstWant: unknown,
-    interrupted: AbortSignal,
-    deadlineMs: number,
+    signal: AbortSignal,
   ): Promise<void> {
     const { device, dispatcher, fetch, log } = this.#options;
-    const signal = AbortSignal.any([interrupted, AbortSignal.timeout(deadlineMs)]);
     for (let want = firstWant; ; ) {
       signal.throwIfAborted();
       await untilAborted(fetch(want, signal), signal);
@@ -93,6 +99,8 @@ export class WaitingRequests {
       if (outcome === "reply") return writeReply(device, this.#reply, log);
       if (outcome === "silence") return;
       want = outcome.want;
+      // Fetches that end at once and bring nothing must not keep the deadline from passing.
+      await setImmediate();
     }
   }
 
@@ -105,24 +113,28 @@ export class WaitingRequests {
 
 /** A fetch that does not heed its signal must not hold up the answer. */
 async function untilAborted(fetching: Promise<void>, signal: AbortSignal): Promise<void> {
+  let onAbort = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener(
-      "abort",
-      () => reject(new StoreError("unavailable", `Gave up fetching: ${messageOf(signal.reason)}`)),
-      { once: true },
-    );
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort);
   });
-  await Promise.race([fetching, aborted]);
+  try {
+    await Promise.race([fetching, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }
 
 function requestOn(bytes: Uint8Array): FuseRequest {
-  const memory = Buffer.alloc(REQUEST_BYTES);
-  memory.set(bytes);
-  const request = new FuseRequest(memory);
+  const request = new FuseRequest(asBuffer(bytes));
   request.take(bytes.length);
   return request;
 }
 
 function interruption(): StoreError {
   return new StoreError("aborted", "The caller was interrupted");
+}
+
+function lateness(deadlineMs: number): StoreError {
+  return new StoreError("unavailable", `It was not fetched within ${deadlineMs / 1000} s`);
 }

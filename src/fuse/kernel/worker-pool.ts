@@ -32,14 +32,15 @@ export class WorkerPool {
     const threads = Array.from({ length: count }, async () => {
       try {
         await runThread(new Worker(module, { workerData: start }), onMessage);
+        return true;
       } catch (error) {
         // The others go on serving; without any, callers would hang for ever.
         failure = error;
         log.error({}, `A thread that serves the mount has failed: ${messageOf(error)}`);
+        return false;
       } finally {
         this.#running--;
       }
-      return failure === undefined;
     });
     this.ended = Promise.all(threads).then((outcomes) => {
       if (outcomes.includes(true)) return;

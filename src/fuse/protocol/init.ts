@@ -23,7 +23,6 @@ export const FEATURE = {
   autoInvalidateData: 1n << 12n,
   readdirPlus: 1n << 13n,
   readdirPlusAuto: 1n << 14n,
-  asyncDirectIo: 1n << 15n,
   noOpen: 1n << 17n,
   parallelDirectoryOperations: 1n << 18n,
   maxPages: 1n << 22n,
@@ -33,14 +32,16 @@ export const FEATURE = {
   passthrough: 1n << 37n,
 } as const;
 
-/** What makes a read-only tree fast. Not EXPORT_SUPPORT: inodes cannot be looked up by handle alone. */
+/**
+ * What makes a read-only tree fast. Not EXPORT_SUPPORT: inodes cannot be looked up by handle alone. Not
+ * ASYNC_DIO either: callers of direct reads would wait where no signal reaches them.
+ */
 const WANTED =
   FEATURE.asyncRead |
   FEATURE.bigWrites |
   FEATURE.autoInvalidateData |
   FEATURE.readdirPlus |
   FEATURE.readdirPlusAuto |
-  FEATURE.asyncDirectIo |
   FEATURE.noOpen |
   FEATURE.parallelDirectoryOperations |
   FEATURE.maxPages |

@@ -3,10 +3,11 @@
  * process never touches a mount itself. The build must have run: children load it from dist/.
  */
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { EngineName } from "../../../src/fuse/engine.js";
 import { inspectMachine, mountObstacles } from "../../../src/fuse/preflight.js";
 
 /** Why kernel tests cannot run here, or `undefined`. */
@@ -17,6 +18,10 @@ export const kernelTestsObstacle: string | undefined =
     : "dist/ is missing: run npm run build first");
 
 export interface FakeOptions {
+  /** fuse-native unless told. */
+  readonly engine?: EngineName;
+  /** Of the kernel engine; 2 unless told. */
+  readonly threads?: number;
   readonly listRoot?: boolean;
   readonly create?: boolean;
 }
@@ -53,6 +58,37 @@ export function python(script: string, ...args: string[]): Promise<Output> {
 /** Whether something is mounted at `path`, by the mount table. */
 export function isMountPoint(path: string): boolean {
   return readFileSync("/proc/self/mountinfo", "utf8").includes(` ${path} `);
+}
+
+/** Detaches all that is mounted at `path`; the watcher of a killed server may do the same meanwhile. */
+export function removeMounts(path: string): void {
+  for (let round = 0; round < 8 && isMountPoint(path); round++) {
+    try {
+      execFileSync("umount", ["-l", path], { stdio: "ignore" });
+    } catch (error) {
+      if (isMountPoint(path)) throw error;
+    }
+  }
+}
+
+/** Kills a server and what it has started to clear up behind it, so that its mount stays, dead. */
+export async function killForGood(server: ChildProcess): Promise<void> {
+  for (const name of readdirSync("/proc")) {
+    if (parentOf(name) === server.pid) process.kill(Number(name), "SIGKILL");
+  }
+  server.kill("SIGKILL");
+  await until(() => server.exitCode !== null || server.signalCode !== null);
+}
+
+function parentOf(pid: string): number | undefined {
+  if (!/^\d+$/.test(pid)) return undefined;
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    return Number(/^PPid:\s+(\d+)$/m.exec(status)?.[1]);
+  } catch {
+    // It has ended meanwhile.
+    return undefined;
+  }
 }
 
 /** Waits until `condition` holds. */
@@ -121,9 +157,7 @@ export class FakeMount {
   /** Ends the server whatever state it is in, and leaves no mount and no folder behind. */
   discard(): void {
     this.process.kill("SIGKILL");
-    for (let round = 0; round < 8 && isMountPoint(this.mountPoint); round++) {
-      execFileSync("umount", ["-l", this.mountPoint], { stdio: "ignore" });
-    }
+    removeMounts(this.mountPoint);
     rmSync(this.mountPoint, { recursive: true, force: true });
   }
 }

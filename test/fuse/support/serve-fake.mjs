@@ -1,99 +1,87 @@
 /**
  * Serves a file system in memory as a mount, for tests: `node serve-fake.mjs MOUNT-POINT [OPTIONS-JSON]`.
- * Prints `mounted DEST` and every log line to stdout. Lines on stdin steer it: `add NAME` adds a file to
- * the root, `throw` throws outside of every handler, `exit` calls process.exit.
+ * Prints `mounted DEST` and every log line to stdout, and with the kernel engine `fetching N`,
+ * `brought N` and `gave up N` for each piece that is waited for. Lines on stdin steer it: `add NAME` adds a file to the
+ * root, `bring N` lets piece N arrive, `fail N CODE` lets fetching it fail until then, `throw` throws outside of every
+ * handler, `exit` calls process.exit.
  */
 import { createInterface } from "node:readline";
 import { StoreError } from "../../../dist/base/errors.js";
 import { FuseNativeEngine } from "../../../dist/fuse/fuse-native-engine.js";
+import { KernelEngine } from "../../../dist/fuse/kernel-engine.js";
 import { runMountSession } from "../../../dist/fuse/session.js";
-import {
-  brokenFile,
-  countingFile,
-  directory,
-  file,
-  MemoryFileSystem,
-  symlink,
-} from "./memory-file-system.mjs";
+import { fakeLog } from "./fake-log.mjs";
+import { FakeState, fakeFileSystem } from "./fake-tree.mjs";
 
 const [mountPoint, json = "{}"] = process.argv.slice(2);
-const { listRoot = true, create = true, allowOther = true } = JSON.parse(json);
+const {
+  engine = "fuse-native",
+  threads = 2,
+  listRoot = true,
+  create = true,
+  allowOther = true,
+} = JSON.parse(json);
 
-function throwing(code, message) {
-  return () => {
-    throw new StoreError(code, message);
-  };
+const state = new FakeState();
+const recipe = { listRoot, memory: state.memory };
+const fileSystem = fakeFileSystem(recipe);
+
+/** What waits for each piece, and why pieces cannot be had. */
+const waiting = new Map();
+const failing = new Map();
+
+function fetch({ piece }, signal) {
+  console.log(`fetching ${piece}`);
+  return new Promise((resolve, reject) => {
+    if (failing.has(piece)) reject(failing.get(piece));
+    waiting.set(piece, [...(waiting.get(piece) ?? []), { resolve, reject }]);
+    signal.addEventListener("abort", () => console.log(`gave up ${piece}`));
+  });
 }
 
-function deep(levels, node) {
-  return levels === 0 ? node : directory([["d".repeat(200), deep(levels - 1, node)]]);
+function settle(piece, how) {
+  for (const waiter of waiting.get(piece) ?? []) how(waiter);
+  waiting.delete(piece);
 }
-
-const fileSystem = new MemoryFileSystem(
-  [
-    ["hello", file("hello\n")],
-    ["script", file("#!/bin/sh\necho ran\n", true)],
-    ["empty", directory([])],
-    ["dir", directory([["file with space\n and newline", file("inside\n")]])],
-    ["link", symlink("dir/file with space\n and newline")],
-    ["dangling", symlink("nowhere")],
-    ["long-link", symlink("x".repeat(4095))],
-    ["name-255", directory([["n".repeat(255), file("long\n")]])],
-    ["many", directory(Array.from({ length: 10_000 }, (_, n) => [`entry-${n}`, file(`${n}\n`)]))],
-    ["big", countingFile(5 * 2 ** 30)],
-    ["deep", deep(30, directory([["bottom", file("bottom\n")]]))],
-    [
-      "broken",
-      directory([
-        [
-          "hole",
-          brokenFile(throwing("dangling-reference", "Cannot read blob b3:feed: it is gone")),
-        ],
-        [
-          "bug",
-          brokenFile(() => {
-            throw new TypeError("a bug");
-          }),
-        ],
-      ]),
-    ],
-    [
-      "bytes",
-      directory([
-        [Buffer.from([0xff]), file("ff\n")],
-        [Buffer.from([0xfe]), file("fe\n")],
-        ["\ufffd", file("replacement\n")],
-        ["gr\u00fcn", file("utf-8\n")],
-        ["bad-link", symlink(Buffer.from([0x61, 0xff]))],
-      ]),
-    ],
-  ],
-  listRoot ? {} : { refuseListing: throwing("permission-denied", "Cannot list the root") },
-);
-
-const say = (level) => (fields, message) =>
-  console.log(JSON.stringify({ level, message, ...fields }));
-const log = {
-  debug: say("debug"),
-  info: say("info"),
-  warn: say("warn"),
-  error: say("error"),
-};
 
 createInterface({ input: process.stdin }).on("line", (line) => {
-  const [command, name] = line.split(" ");
-  if (command === "add") fileSystem.addToRoot(name, file(`${name}\n`));
+  const [command, argument, code] = line.split(" ");
+  const piece = Number(argument);
+  if (command === "add") state.add(argument);
+  if (command === "bring") {
+    state.bring(piece);
+    failing.delete(piece);
+    settle(piece, ({ resolve }) => resolve());
+    console.log(`brought ${piece}`);
+  }
+  if (command === "fail") {
+    failing.set(piece, new StoreError(code, `Cannot fetch piece ${piece}`));
+    settle(piece, ({ reject }) => reject(failing.get(piece)));
+  }
   if (command === "throw") throw new Error("thrown outside of every handler");
   if (command === "exit") process.exit(7);
 });
 
+const engines = {
+  "fuse-native": () => new FuseNativeEngine(fileSystem),
+  kernel: () =>
+    new KernelEngine({
+      worker: new URL("fake-worker.mjs", import.meta.url),
+      recipe,
+      passthrough: false,
+      threads,
+      fileSystem,
+      fetch,
+    }),
+};
+
 try {
   await runMountSession({
-    engine: new FuseNativeEngine(fileSystem),
+    engine: engines[engine](),
     mountPoint,
     create,
     allowOther,
-    log,
+    log: fakeLog,
     onMounted: (path) => console.log(`mounted ${path}`),
   });
   process.exit(0);

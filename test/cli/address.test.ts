@@ -1,0 +1,57 @@
+import { describe, expect, it } from "vitest";
+import { parseAddress, redact } from "../../src/cli/address.js";
+
+describe("parseAddress()", () => {
+  it.each([
+    ["local:///var/lib/store", { scheme: "local", folder: "/var/lib/store" }],
+    ["local:///with%20space/and%23hash", { scheme: "local", folder: "/with space/and#hash" }],
+    ["local:///gr%C3%B6%C3%9Fe/größe", { scheme: "local", folder: "/größe/größe" }],
+    ["memory://", { scheme: "memory" }],
+    ["memory:", { scheme: "memory" }],
+  ])("reads %s", (text, address) => {
+    expect(parseAddress(text)).toEqual(address);
+  });
+
+  it.each([
+    ["", "it is not a URL; use local:///folder or memory://"],
+    ["/var/lib/store", "it is not a URL"],
+    ["local://var/lib/store", "no host is allowed"],
+    ["local://", "it must name a folder: local:///folder"],
+    ["local:///", "it must name a folder"],
+    ["local:///folder?size=1", "no query is allowed"],
+    ["local:///folder#x", "no query is allowed"],
+    ["local:///%FF", "its folder is no text"],
+    ["local:///100%", "write a percent sign as %25"],
+    ["local:///a%00b", "its folder is no text"],
+    ["memory:///folder", "no path is allowed: memory://"],
+    ["memory://host", "no host is allowed"],
+    ["s3://bucket/prefix", "unknown scheme; known are"],
+    ["ftp://example.org", "unknown scheme; known are"],
+  ])("refuses %j", (text, why) => {
+    expect(() => parseAddress(text)).toThrow(
+      expect.objectContaining({
+        code: "invalid-argument",
+        message: expect.stringMatching(/^Invalid address /),
+      }),
+    );
+    expect(() => parseAddress(text)).toThrow(why);
+  });
+
+  it("keeps secrets out of its messages", () => {
+    const parse = () => parseAddress("ftp://user:hunter2@host/x?token=hunter2");
+    expect(parse).toThrow("ftp://…@host/x?…");
+    expect(parse).not.toThrow("hunter2");
+  });
+});
+
+describe("redact()", () => {
+  it.each([
+    ["local:///folder", "local:///folder"],
+    ["s3://id:secret@host/bucket", "s3://…@host/bucket"],
+    ["https://host/path?secret-key=x&y=z", "https://host/path?…"],
+    ["https://a@b@host/", "https://…@host/"],
+    ["user:secret@host", "…@host"],
+  ])("turns %s into %s", (text, shown) => {
+    expect(redact(text)).toBe(shown);
+  });
+});

@@ -1,0 +1,89 @@
+import { describe, expect, test } from "vitest";
+import { WorkerPool } from "../../../src/fuse/kernel/worker-pool.js";
+import type { WorkerMessage, WorkerStart } from "../../../src/fuse/kernel/worker-protocol.js";
+import { RecordingLog } from "../support/recording-log.js";
+import { CONNECTION } from "./support/conversation.js";
+
+/** A thread that does what its number in `plan` says, one plan for each thread. */
+const THREAD = `
+import { parentPort, workerData } from "node:worker_threads";
+const { plan, taken } = workerData.recipe;
+const mine = plan[Atomics.add(new Int32Array(taken), 0, 1)];
+parentPort.postMessage({ type: "serving" });
+if (mine === "throw") throw new Error("broken thread");
+if (mine === "exit") process.exit(3);
+if (mine === "late") await new Promise((resolve) => setTimeout(resolve, 200));
+`;
+
+const module = new URL(`data:text/javascript,${encodeURIComponent(THREAD)}`);
+
+function start(...plan: readonly ("end" | "late" | "throw" | "exit")[]) {
+  const log = new RecordingLog();
+  const messages: WorkerMessage[] = [];
+  const recipe = { plan, taken: new SharedArrayBuffer(4) };
+  const given: WorkerStart<unknown> = {
+    device: -1,
+    connection: CONNECTION,
+    backing: undefined,
+    recipe,
+  };
+  const pool = new WorkerPool({
+    module,
+    start: given,
+    count: plan.length,
+    onMessage: (message) => messages.push(message),
+    log,
+  });
+  return { pool, log, messages };
+}
+
+describe("WorkerPool", () => {
+  test("ends when all threads have ended, and has passed on what they said", async () => {
+    const { pool, log, messages } = start("end", "late", "end");
+    await pool.ended;
+    await pool.close();
+    expect(messages).toEqual([{ type: "serving" }, { type: "serving" }, { type: "serving" }]);
+    expect(log.lines).toEqual([]);
+  });
+
+  test.each(["throw", "exit"] as const)(
+    "logs a thread that fails (%s) and ends well while another one does",
+    async (failing) => {
+      for (const plan of [
+        [failing, "late"],
+        ["late", failing],
+        [failing, failing, "late"],
+      ] as const) {
+        const { pool, log } = start(...plan);
+        await expect(pool.ended).resolves.toBeUndefined();
+        await pool.close();
+        const failures = plan.filter((one) => one === failing).length;
+        expect(log.lines.map(({ message }) => message)).toEqual(
+          Array.from({ length: failures }, () =>
+            expect.stringMatching(
+              /^A thread that serves the mount has failed: .*(broken thread|code 3)$/,
+            ),
+          ),
+        );
+      }
+    },
+  );
+
+  test("fails when no thread is left", async () => {
+    const { pool, log } = start("throw", "exit");
+    await expect(pool.ended).rejects.toMatchObject({
+      code: "internal",
+      message: expect.stringMatching(/^No thread is left to serve the mount: /),
+    });
+    await pool.close();
+    expect(log.lines.length).toBe(2);
+  });
+
+  test("makes the process end without waiting for threads, for as long as there are any", async () => {
+    const before = process.listenerCount("exit");
+    const { pool } = start("late");
+    expect(process.listenerCount("exit")).toBe(before + 1);
+    await pool.close();
+    expect(process.listenerCount("exit")).toBe(before);
+  });
+});

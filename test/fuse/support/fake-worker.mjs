@@ -1,0 +1,6 @@
+/** A thread that serves the file system of serve-fake.mjs with the kernel engine. */
+import { serveWorker, workerRecipe } from "../../../dist/fuse/kernel/serve-worker.js";
+import { fakeLog } from "./fake-log.mjs";
+import { fakeFileSystem } from "./fake-tree.mjs";
+
+serveWorker(fakeFileSystem(workerRecipe()), fakeLog);
