@@ -1,6 +1,6 @@
 # Each command does all the set-up it needs, and none of it twice.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench torture build setup setup-test clean
+.PHONY: help run test check bench bench-mount torture soak build setup setup-test clean
 
 # Keeps Ctrl-C away from make itself, which would call a clean end an interrupt.
 OWN_GROUP := $(if $(shell command -v python3),python3 scripts/own-group.py)
@@ -18,11 +18,18 @@ test: setup-test build ## Everything CI runs: lint, types, unit, command line an
 check: setup ## Lint, types, boundaries and unit tests: seconds, no network once set up
 	@npm run --silent check
 
-bench: build ## Measure
+bench: build ## Measure how long commands take to start
 	@npm run --silent bench
+
+bench-mount: build ## Measure mounts, the disk and squashfs side by side: docs/bench/mount.md
+	@sh scripts/system-packages.sh gcc squashfuse squashfs-tools
+	@npm run --silent bench:mount
 
 torture: build ## The long tests: imports killed over and over
 	@npm run --silent torture
+
+soak: build ## An hour of mixed load on a mount, with imports beside it (TVIX_SOAK_MINUTES=60)
+	@npm run --silent soak
 
 build: setup ## Compile src/ into dist/
 	@npm run --silent build
@@ -34,4 +41,4 @@ setup-test: setup ## Install what the tests need on top: Nix, to compare with
 	@sh scripts/setup.sh nix
 
 clean: ## Remove what was built and installed here; stores and system packages stay
-	rm -rf dist node_modules coverage
+	rm -rf dist bench/build node_modules coverage src/gen

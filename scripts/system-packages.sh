@@ -1,5 +1,6 @@
 #!/bin/sh
-# system-packages.sh [libfuse2|fuse3|nix]...: installs those that are missing, with apt and as root.
+# system-packages.sh NAME...: installs those that are missing, with apt and as root. NAME is one of
+# libfuse2, fuse3, nix, and for measurements gcc, squashfuse, squashfs-tools.
 # Where that is impossible it says what is missing and succeeds: most of tvix-store works without.
 set -eu
 
@@ -9,6 +10,9 @@ present() {
     libfuse2) PATH="$PATH:/sbin:/usr/sbin" ldconfig -p 2>/dev/null | grep -q 'libfuse\.so\.2 ' ;;
     fuse3) command -v fusermount3 >/dev/null ;;
     nix) command -v nix-store >/dev/null ;;
+    gcc) echo '#include <pthread.h>' | gcc -E -x c - >/dev/null 2>&1 ;;
+    squashfuse) command -v squashfuse_ll >/dev/null ;;
+    squashfs-tools) command -v mksquashfs >/dev/null ;;
     *) echo "system-packages.sh: unknown: $1" >&2; exit 2 ;;
   esac
 }
@@ -17,6 +21,7 @@ missing() {
   for name in "$@"; do
     present "$name" || case $name in
       nix) echo nix-bin ;;
+      gcc) echo gcc libc6-dev ;;
       *) echo "$name" ;;
     esac
   done

@@ -1,11 +1,41 @@
 /**
- * Addresses of services: `local:///folder`, `memory://`.
+ * Addresses of services:
+ *
+ *   address := "local:///" folder | "memory://"
+ *            | "grpc+http://" host [ ":" port ] | "grpc+https://" host [ ":" port ] | "grpc+unix:///" path
  */
 import { StoreError } from "../base/errors.js";
 
-export type Address =
-  | { readonly scheme: "local"; readonly folder: string }
-  | { readonly scheme: "memory" };
+export type Address = LocalAddress | { readonly scheme: "memory" } | GrpcAddress;
+
+export interface LocalAddress {
+  readonly scheme: "local";
+  readonly folder: string;
+}
+
+export interface GrpcAddress {
+  readonly scheme: "grpc";
+  /** As it was given: there are no secrets in it. */
+  readonly text: string;
+  /** What grpc-js connects to. */
+  readonly target: string;
+  readonly tls: boolean;
+}
+
+/** Whether what is there has to be fetched to be on this machine. */
+export function isRemote(address: Address): address is GrpcAddress {
+  return address.scheme === "grpc";
+}
+
+const SCHEMES = {
+  "local:": "local:///folder",
+  "memory:": "memory://",
+  "grpc+http:": "grpc+http://host:port",
+  "grpc+https:": "grpc+https://host:port",
+  "grpc+unix:": "grpc+unix:///path",
+} as const;
+
+type Scheme = keyof typeof SCHEMES;
 
 /**
  * Reads an address.
@@ -17,41 +47,72 @@ export function parseAddress(text: string): Address {
   try {
     url = new URL(text);
   } catch {
-    throw wrong(text, "it is not a URL; use local:///folder or memory://");
+    throw wrong(text, `it is not a URL; use ${listOf(Object.values(SCHEMES), "or")}`);
   }
-  if (url.protocol !== "local:" && url.protocol !== "memory:") {
-    throw wrong(text, "unknown scheme; known are local and memory");
+  if (!isScheme(url.protocol)) {
+    const known = Object.keys(SCHEMES).map((scheme) => scheme.slice(0, -1));
+    throw wrong(text, `unknown scheme; known are ${listOf(known, "and")}`);
   }
+  const form = SCHEMES[url.protocol];
   if (url.search !== "" || url.hash !== "") {
-    throw wrong(text, "no query is allowed in this kind of address");
+    throw wrong(text, `no query is allowed in this kind of address: ${form}`);
   }
-  if (url.host !== "" || url.username !== "") {
-    throw wrong(
-      text,
-      "no host is allowed in this kind of address (three slashes: local:///folder)",
-    );
+  if (url.username !== "" || url.password !== "") {
+    throw wrong(text, `no user is allowed in this kind of address: ${form}`);
   }
-  if (url.protocol === "memory:") {
-    if (url.pathname !== "") throw wrong(text, "no path is allowed: memory://");
-    return { scheme: "memory" };
+  switch (url.protocol) {
+    case "local:":
+      return { scheme: "local", folder: pathOf(text, url, form) };
+    case "memory:":
+      if (url.host !== "") throw wrong(text, `no host is allowed: ${form}`);
+      if (url.pathname !== "") throw wrong(text, `no path is allowed: ${form}`);
+      return { scheme: "memory" };
+    case "grpc+unix:":
+      return { scheme: "grpc", text, target: `unix:${pathOf(text, url, form)}`, tls: false };
+    case "grpc+http:":
+      return { scheme: "grpc", text, target: targetOf(text, url, form, HTTP_PORT), tls: false };
+    case "grpc+https:":
+      return { scheme: "grpc", text, target: targetOf(text, url, form, HTTPS_PORT), tls: true };
   }
-  if (url.pathname === "" || url.pathname === "/") {
-    throw wrong(text, "it must name a folder: local:///folder");
-  }
-  return { scheme: "local", folder: decodeFolder(text, url.pathname) };
 }
 
-function decodeFolder(text: string, path: string): string {
-  let folder: string | undefined;
+const HTTP_PORT = "80";
+const HTTPS_PORT = "443";
+
+function isScheme(protocol: string): protocol is Scheme {
+  return Object.hasOwn(SCHEMES, protocol);
+}
+
+/** The path of an address that has one, and no host. */
+function pathOf(text: string, url: URL, form: string): string {
+  if (url.host !== "") {
+    throw wrong(text, `no host is allowed in this kind of address (three slashes: ${form})`);
+  }
+  const what = form.slice(form.lastIndexOf("/") + 1);
+  if (url.pathname === "" || url.pathname === "/") {
+    throw wrong(text, `it must name a ${what}: ${form}`);
+  }
+  let path: string | undefined;
   try {
-    folder = decodeURIComponent(path);
+    path = decodeURIComponent(url.pathname);
   } catch {
     // A percent sign without two digits, or bytes that are no text.
   }
-  if (folder === undefined || folder.includes("\0")) {
-    throw wrong(text, "its folder is no text; write a percent sign as %25");
+  if (path === undefined || path.includes("\0")) {
+    throw wrong(text, `its ${what} is no text; write a percent sign as %25`);
   }
-  return folder;
+  return path;
+}
+
+/** The host and port of an address that has them, and no path. */
+function targetOf(text: string, url: URL, form: string, port: string): string {
+  if (url.hostname === "") throw wrong(text, `it must name a host: ${form}`);
+  if (url.pathname !== "") throw wrong(text, `no path is allowed in this kind of address: ${form}`);
+  return `dns:${url.hostname}:${url.port || port}`;
+}
+
+function listOf(items: readonly string[], last: string): string {
+  return `${items.slice(0, -1).join(", ")} ${last} ${items.at(-1)}`;
 }
 
 function wrong(text: string, why: string): StoreError {

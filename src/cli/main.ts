@@ -39,6 +39,11 @@ const COMMANDS: readonly Command[] = [
     load: () => import("./commands/mount.js"),
   },
   {
+    usage: "daemon",
+    summary: "Serve the store over gRPC until Ctrl-C",
+    load: () => import("./commands/daemon.js"),
+  },
+  {
     usage: "ls <path>",
     summary: "List what a store path holds",
     load: () => import("./commands/ls.js"),

@@ -1,12 +1,19 @@
 /**
  * The file system that a mount shows, built the same way in every thread that serves it.
  */
+import { FetchableSource, type FreshObjects } from "../castore/fs/fetchable-source.js";
 import { Projection } from "../castore/fs/projection.js";
 import { RangeLog } from "../castore/fs/range-log.js";
 import { ResidentStore } from "../castore/local/resident-store.js";
+import {
+  FetchableRootNodes,
+  NO_KNOWLEDGE,
+  type RootKnowledge,
+} from "../store/fetchable-root-nodes.js";
 import { LocalPathInfoService } from "../store/path-info/local.js";
 import { StoreRootNodes } from "../store/store-root-nodes.js";
-import { openLocalStores, type StoreArguments } from "./services.js";
+import { isRemote } from "./address.js";
+import { addressesOf, type LocalStores, openLocalStores, type StoreArguments } from "./services.js";
 
 export interface ProjectionRecipe {
   readonly store: StoreArguments;
@@ -17,8 +24,27 @@ export interface ProjectionRecipe {
 
 /** Opens the stores; they stay open as long as the thread lives. */
 export async function openProjection(recipe: ProjectionRecipe): Promise<Projection> {
-  const stores = await openLocalStores(recipe.store);
-  const pathInfos = new LocalPathInfoService(stores.pathInfos.index);
-  const roots = new StoreRootNodes(pathInfos, { listable: recipe.listable });
-  return new Projection(roots, new ResidentStore(stores), new RangeLog(recipe.ranges));
+  return projectionOf(recipe, await openLocalStores(recipe.store));
+}
+
+/**
+ * The file system over `stores`, where what is remote and not in them is a miss. `fetched` is for the
+ * thread that fetches.
+ */
+export function projectionOf(
+  { store, listable, ranges }: ProjectionRecipe,
+  stores: LocalStores,
+  fetched?: RootKnowledge & FreshObjects,
+): Projection {
+  const { blobs, directories, pathInfos } = addressesOf(store);
+  const resident = new ResidentStore(stores);
+  const kinds = { blobs: isRemote(blobs), directories: isRemote(directories) };
+  const source =
+    kinds.blobs || kinds.directories ? new FetchableSource(resident, kinds, fetched) : resident;
+  const local = new LocalPathInfoService(stores.pathInfos.index);
+  const residentRoots = new StoreRootNodes(local, { listable });
+  const roots = isRemote(pathInfos)
+    ? new FetchableRootNodes(residentRoots, local, fetched ?? NO_KNOWLEDGE, { listable })
+    : residentRoots;
+  return new Projection(roots, source, new RangeLog(ranges));
 }

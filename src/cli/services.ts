@@ -11,7 +11,8 @@ import { LocalStore } from "../castore/local/store.js";
 import { LocalPathInfoService } from "../store/path-info/local.js";
 import { MemoryPathInfoService } from "../store/path-info/memory.js";
 import type { PathInfoService } from "../store/path-info/service.js";
-import { type Address, parseAddress } from "./address.js";
+import { type Address, isRemote, parseAddress } from "./address.js";
+import type { RemoteServices } from "./remote-services.js";
 import { UsageError } from "./usage-error.js";
 
 export interface StoreArguments {
@@ -34,6 +35,20 @@ export interface LocalStores extends AsyncDisposable {
   readonly pathInfos: LocalStore;
 }
 
+/** The services behind the local stores of a mount: `undefined` where the local store is all there is. */
+export interface FarServices {
+  readonly blobs: BlobService | undefined;
+  readonly directories: DirectoryService | undefined;
+  readonly pathInfos: PathInfoService | undefined;
+}
+
+/** The addresses of the three services. */
+export interface Addresses {
+  readonly blobs: Address;
+  readonly directories: Address;
+  readonly pathInfos: Address;
+}
+
 /**
  * Opens the services the options name. With `create`, local stores that do not exist are made.
  *
@@ -43,52 +58,68 @@ export async function openServices(
   options: StoreArguments,
   mode: { readonly create: boolean },
 ): Promise<Services> {
+  const addresses = addressesOf(options);
+  const remote = await remoteServices(addresses);
   const stores = new OpenStores(mode.create);
-  return await stores.guard(async () => {
-    const [blobs, directories, pathInfos] = addressesOf(options);
-    const local = (address: Address) =>
-      address.scheme === "local" ? stores.open(address.folder) : undefined;
-    return {
-      blobs: (await local(blobs))?.blobs ?? new MemoryBlobService(),
-      directories: (await local(directories))?.directories ?? new MemoryDirectoryService(),
-      pathInfos: await pathInfoService(await local(pathInfos)),
-      [Symbol.asyncDispose]: () => stores.close(),
-    };
-  });
+  const close = async (): Promise<void> => {
+    remote?.close();
+    await stores.close();
+  };
+  return await stores.guard(async () => ({
+    blobs: await openBlobs(addresses.blobs, stores, remote),
+    directories: await openDirectories(addresses.directories, stores, remote),
+    pathInfos: await openPathInfos(addresses.pathInfos, stores, remote),
+    [Symbol.asyncDispose]: close,
+  }));
 }
 
 /**
- * Opens the local stores the options name, making those that do not exist.
+ * Opens the local stores a mount reads from, making those that do not exist: the one in `--store-dir` for
+ * a service that is remote.
  *
- * @throws {UsageError} for a bad address. @throws {StoreError} `unsupported` when one is not local.
+ * @throws {UsageError} for a bad address. @throws {StoreError} `unsupported` for one in memory.
  */
 export async function openLocalStores(options: StoreArguments): Promise<LocalStores> {
+  const { blobs, directories, pathInfos } = addressesOf(options);
+  const folderOf = (address: Address): string => {
+    if (address.scheme === "local") return address.folder;
+    if (isRemote(address)) return options.storeDir;
+    throw new StoreError(
+      "unsupported",
+      "A mount reads from a local store; memory:// holds nothing that outlives a command",
+    );
+  };
   const stores = new OpenStores(true);
-  return await stores.guard(async () => {
-    const folders = addressesOf(options).map((address) => {
-      if (address.scheme === "local") return address.folder;
-      throw new StoreError(
-        "unsupported",
-        `A mount reads from local stores; ${address.scheme}:// holds nothing that outlives a command`,
-      );
-    }) as [string, string, string];
-    return {
-      blobs: await stores.open(folders[0]),
-      directories: await stores.open(folders[1]),
-      pathInfos: await stores.open(folders[2]),
-      [Symbol.asyncDispose]: () => stores.close(),
-    };
-  });
+  return await stores.guard(async () => ({
+    blobs: await stores.open(folderOf(blobs)),
+    directories: await stores.open(folderOf(directories)),
+    pathInfos: await stores.open(folderOf(pathInfos)),
+    [Symbol.asyncDispose]: () => stores.close(),
+  }));
 }
 
-function addressesOf(options: StoreArguments): [Address, Address, Address] {
+/** What stands behind the local stores of a mount; `undefined` when nothing does. */
+export async function openFarServices(options: StoreArguments): Promise<FarServices | undefined> {
+  const addresses = addressesOf(options);
+  const remote = await remoteServices(addresses);
+  if (remote === undefined) return undefined;
+  const { blobs, directories, pathInfos } = addresses;
+  return {
+    blobs: isRemote(blobs) ? remote.blobs(blobs) : undefined,
+    directories: isRemote(directories) ? remote.directories(directories) : undefined,
+    pathInfos: isRemote(pathInfos) ? remote.pathInfos(pathInfos) : undefined,
+  };
+}
+
+/** @throws {UsageError} for a bad one. */
+export function addressesOf(options: StoreArguments): Addresses {
   const fallback: Address = { scheme: "local", folder: options.storeDir };
   const read = (text: string | undefined) => (text === undefined ? fallback : addressOf(text));
-  return [
-    read(options.blobServiceAddr),
-    read(options.directoryServiceAddr),
-    read(options.pathInfoServiceAddr),
-  ];
+  return {
+    blobs: read(options.blobServiceAddr),
+    directories: read(options.directoryServiceAddr),
+    pathInfos: read(options.pathInfoServiceAddr),
+  };
 }
 
 function addressOf(text: string): Address {
@@ -99,8 +130,42 @@ function addressOf(text: string): Address {
   }
 }
 
-async function pathInfoService(store: LocalStore | undefined): Promise<PathInfoService> {
-  return store === undefined ? new MemoryPathInfoService() : new LocalPathInfoService(store.index);
+async function remoteServices(addresses: Addresses): Promise<RemoteServices | undefined> {
+  const { blobs, directories, pathInfos } = addresses;
+  if (![blobs, directories, pathInfos].some(isRemote)) return undefined;
+  return new (await import("./remote-services.js")).RemoteServices();
+}
+
+async function openBlobs(
+  address: Address,
+  stores: OpenStores,
+  remote: RemoteServices | undefined,
+): Promise<BlobService> {
+  if (address.scheme === "local") return (await stores.open(address.folder)).blobs;
+  if (address.scheme === "memory") return new MemoryBlobService();
+  return (remote as RemoteServices).blobs(address);
+}
+
+async function openDirectories(
+  address: Address,
+  stores: OpenStores,
+  remote: RemoteServices | undefined,
+): Promise<DirectoryService> {
+  if (address.scheme === "local") return (await stores.open(address.folder)).directories;
+  if (address.scheme === "memory") return new MemoryDirectoryService();
+  return (remote as RemoteServices).directories(address);
+}
+
+async function openPathInfos(
+  address: Address,
+  stores: OpenStores,
+  remote: RemoteServices | undefined,
+): Promise<PathInfoService> {
+  if (address.scheme === "local") {
+    return new LocalPathInfoService((await stores.open(address.folder)).index);
+  }
+  if (address.scheme === "memory") return new MemoryPathInfoService();
+  return (remote as RemoteServices).pathInfos(address);
 }
 
 /** Each folder is opened once, whichever services live in it. */

@@ -7,7 +7,13 @@
  *
  *   fingerprint := type ":sha256:" hex(inner digest) ":/nix/store:" name
  *
- * folded to 20 bytes. Type and inner digest depend on the method.
+ * folded to 20 bytes. Type and inner digest depend on the method:
+ *
+ *   text           "text" { ":" reference }                     the digest
+ *   nar, sha256    "source" { ":" reference } [ ":self" ]       the digest
+ *   nar or flat    "output:out"            SHA-256 over "fixed:out:" [ "r:" ] algorithm ":" hex(digest) ":"
+ *
+ * with references as absolute store paths in byte order. The last kind can have none.
  */
 import { createHash } from "node:crypto";
 import { toHex } from "../base/bytes.js";
@@ -54,6 +60,40 @@ export function validateContentAddress(ca: ContentAddress): void {
  */
 export function narStorePath(name: string, narSha256: Uint8Array): StorePath {
   return makeStorePath("source", narSha256, name);
+}
+
+/**
+ * The store path of content with this address, called `name`, that refers to `references`. Does it refer
+ * to itself, `selfReference` says so: its own path is not among them.
+ *
+ * @throws {StoreError} `invalid-argument` when `name` is not valid in a store path, or when there are
+ *   references where there can be none.
+ */
+export function contentAddressedPath(
+  ca: ContentAddress,
+  name: string,
+  references: readonly StorePath[],
+  selfReference = false,
+): StorePath {
+  const { method, algorithm, digest } = ca;
+  const suffix = references
+    .map((reference) => `:${reference}`)
+    .sort()
+    .join("");
+  if (method === "text" && !selfReference) return makeStorePath(`text${suffix}`, digest, name);
+  if (method === "nar" && algorithm === "sha256") {
+    return makeStorePath(`source${suffix}${selfReference ? ":self" : ""}`, digest, name);
+  }
+  if (references.length > 0 || selfReference) {
+    throw new StoreError(
+      "invalid-argument",
+      `Content addressed as ${PREFIX[method]}:${algorithm} cannot refer to ` +
+        (selfReference ? "itself" : "store paths"),
+    );
+  }
+  const prefix = method === "nar" ? "fixed:out:r" : "fixed:out";
+  const inner = `${prefix}:${algorithm}:${toHex(digest)}:`;
+  return makeStorePath("output:out", createHash("sha256").update(inner).digest(), name);
 }
 
 /** `inner` is always a SHA-256, whatever the algorithm of the content address. */

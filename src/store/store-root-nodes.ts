@@ -42,7 +42,8 @@ export class StoreRootNodes implements RootNodes {
   }
 }
 
-function storePathOf(name: Uint8Array): StorePath | undefined {
+/** The store path called `name`; `undefined` when that is none. */
+export function storePathOf(name: Uint8Array): StorePath | undefined {
   const text = decodeUtf8(name);
   if (text === undefined) return undefined;
   try {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { parseAddress, redact } from "../../src/cli/address.js";
 
+const grpc = (target: string) => ({ scheme: "grpc", target, tls: false });
+
 describe("parseAddress()", () => {
   it.each([
     ["local:///var/lib/store", { scheme: "local", folder: "/var/lib/store" }],
@@ -8,12 +10,18 @@ describe("parseAddress()", () => {
     ["local:///gr%C3%B6%C3%9Fe/größe", { scheme: "local", folder: "/größe/größe" }],
     ["memory://", { scheme: "memory" }],
     ["memory:", { scheme: "memory" }],
+    ["grpc+http://localhost:8000", grpc("dns:localhost:8000")],
+    ["grpc+http://[::1]:8000", grpc("dns:[::1]:8000")],
+    ["grpc+http://store.example.org", grpc("dns:store.example.org:80")],
+    ["grpc+https://store.example.org", { ...grpc("dns:store.example.org:443"), tls: true }],
+    ["grpc+unix:///run/with%20space", grpc("unix:/run/with space")],
   ])("reads %s", (text, address) => {
-    expect(parseAddress(text)).toEqual(address);
+    const expected = address.scheme === "grpc" ? { ...address, text } : address;
+    expect(parseAddress(text)).toEqual(expected);
   });
 
   it.each([
-    ["", "it is not a URL; use local:///folder or memory://"],
+    ["", "it is not a URL; use local:///folder, memory://, grpc+http://host:port,"],
     ["/var/lib/store", "it is not a URL"],
     ["local://var/lib/store", "no host is allowed"],
     ["local://", "it must name a folder: local:///folder"],
@@ -25,7 +33,17 @@ describe("parseAddress()", () => {
     ["local:///a%00b", "its folder is no text"],
     ["memory:///folder", "no path is allowed: memory://"],
     ["memory://host", "no host is allowed"],
-    ["s3://bucket/prefix", "unknown scheme; known are"],
+    ["grpc+http://", "it must name a host: grpc+http://host:port"],
+    ["grpc+http://:8000", "it is not a URL"],
+    ["grpc+http://host:8000/", "no path is allowed"],
+    ["grpc+http://host:99999", "it is not a URL"],
+    ["grpc+http://host:8000?wait-connect=1", "no query is allowed"],
+    ["grpc+https://token@host", "no user is allowed"],
+    ["grpc+unix://host/path", "no host is allowed"],
+    ["grpc+unix:///", "it must name a path: grpc+unix:///path"],
+    ["grpc+unix:///%FF", "its path is no text"],
+    ["grpc://host:8000", "unknown scheme; known are"],
+    ["s3://bucket/prefix", "unknown scheme; known are local, memory, grpc+http, grpc+https and"],
     ["ftp://example.org", "unknown scheme; known are"],
   ])("refuses %j", (text, why) => {
     expect(() => parseAddress(text)).toThrow(

@@ -12,6 +12,9 @@ if (nixObstacle !== undefined) console.warn(`Comparison with Nix skipped: ${nixO
 
 const DEEP_LEVELS = 250;
 
+/** Seconds on an idle machine. */
+const TIMEOUT_MS = 300_000;
+
 const makers: Record<string, (path: string) => void> = {
   "a-file": (path) => writeFileSync(path, "Hello World!"),
   "an-empty-file": (path) => writeFileSync(path, ""),
@@ -62,24 +65,34 @@ describe.skipIf(nixObstacle !== undefined)(
     const store = new TestStore();
     const nix = new RealNix();
 
-    test.each(Object.keys(makers))("%s", async (name) => {
-      const source = join(folder, name);
-      makers[name]?.(source);
-      const path = await store.import(source);
-      expect(path).toBe(await nix.add(source));
+    test.each(Object.keys(makers))(
+      "%s",
+      async (name) => {
+        const source = join(folder, name);
+        makers[name]?.(source);
+        const path = await store.import(source);
+        expect(path).toBe(await nix.add(source));
 
-      const nar = await nix.dump(source);
-      expect((await store.narDump(path)).equals(nar)).toBe(true);
-      const [info] = JSON.parse(await store.output("path-info", "--json", path));
-      const hash = createHash("sha256").update(nar).digest("base64");
-      expect(info).toMatchObject({ narHash: `sha256-${hash}`, narSize: nar.length });
-    });
+        const nar = await nix.dump(source);
+        expect((await store.narDump(path)).equals(nar)).toBe(true);
+        const [info] = JSON.parse(await store.output("path-info", "--json", path));
+        const hash = createHash("sha256").update(nar).digest("base64");
+        expect(info).toMatchObject({ narHash: `sha256-${hash}`, narSize: nar.length });
+      },
+      TIMEOUT_MS,
+    );
 
-    test("and Nix unpacks our NAR to the same tree", async () => {
-      const source = join(folder, "everything-else");
-      const path = await store.import(source);
-      await nix.restore(await store.narDump(path), join(folder, "restored"));
-      expect((await nix.dump(join(folder, "restored"))).equals(await nix.dump(source))).toBe(true);
-    });
+    test(
+      "and Nix unpacks our NAR to the same tree",
+      async () => {
+        const source = join(folder, "everything-else");
+        const path = await store.import(source);
+        await nix.restore(await store.narDump(path), join(folder, "restored"));
+        expect((await nix.dump(join(folder, "restored"))).equals(await nix.dump(source))).toBe(
+          true,
+        );
+      },
+      TIMEOUT_MS,
+    );
   },
 );

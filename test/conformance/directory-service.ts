@@ -4,7 +4,8 @@ import type { Directory } from "../../src/castore/directory.js";
 import { DIRECTORY } from "../vectors/directories.js";
 
 export interface DirectoryBackend {
-  readonly traits: { readonly persistent: boolean };
+  /** `alone`: a directory can be put before those it refers to, outside an upload. */
+  readonly traits: { readonly persistent: boolean; readonly alone: boolean };
   open(): Promise<DirectoryService>;
   reopen?(service: DirectoryService): Promise<DirectoryService>;
 }
@@ -33,23 +34,27 @@ export function directoryServiceConformance({ traits, open, reopen }: DirectoryB
 
   it("gives back what was put, byte for byte", async () => {
     const service = await open();
+    await upload(service, [withKeep, complicated]);
     for (const directory of [empty, withKeep, complicated]) {
-      const digest = await service.put(directory);
-      expect(digest.hex).toBe(directory.digest.hex);
+      const { digest } = directory;
+      if (directory !== complicated) expect((await service.put(directory)).hex).toBe(digest.hex);
       expect(Buffer.from((await service.get(digest))?.bytes ?? [])).toEqual(
         Buffer.from(directory.bytes),
       );
     }
   });
 
-  it("stores a single directory without its children, and says what is missing", async () => {
-    const service = await open();
-    await service.put(complicated);
-    await expect(closure(service, complicated)).rejects.toMatchObject({
-      code: "dangling-reference",
-      message: expect.stringContaining(withKeep.digest.toString()),
-    });
-  });
+  it.skipIf(!traits.alone)(
+    "stores a directory without its children, and says what is missing",
+    async () => {
+      const service = await open();
+      await service.put(complicated);
+      await expect(closure(service, complicated)).rejects.toMatchObject({
+        code: "dangling-reference",
+        message: expect.stringContaining(withKeep.digest.toString()),
+      });
+    },
+  );
 
   it.each([
     ["one directory", [empty], [empty]],

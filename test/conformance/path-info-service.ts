@@ -12,6 +12,9 @@ export interface PathInfoBackend {
   reopen?(service: PathInfoService): Promise<PathInfoService>;
 }
 
+/** Servers check content addresses; this path has none that fits. */
+const { ca: _ca, ...dummy } = DUMMY_PATH_INFO;
+
 const other: PathInfo = {
   storePath: StorePath.from(new Uint8Array(20).fill(7), "other"),
   node: { type: "symlink", target: Buffer.from("somewhere") },
@@ -50,7 +53,7 @@ export function pathInfoServiceConformance({ traits, open, reopen }: PathInfoBac
 
   it("gives back what was put, and says so at once", async () => {
     const service = await open();
-    for (const pathInfo of [DUMMY_PATH_INFO, signed(other, 1, 2)]) {
+    for (const pathInfo of [dummy, signed(other, 1, 2)]) {
       expect(text(await service.put(pathInfo))).toBe(text(pathInfo));
       expect(text(await service.get(pathInfo.storePath.hash))).toBe(text(pathInfo));
     }
@@ -79,7 +82,7 @@ export function pathInfoServiceConformance({ traits, open, reopen }: PathInfoBac
 
   it.each<[string, Partial<PathInfo>]>([
     ["another name", { storePath: StorePath.from(other.storePath.hash, "renamed") }],
-    ["another node", { node: DUMMY_PATH_INFO.node }],
+    ["another node", { node: dummy.node }],
     ["another NAR size", { narSize: 1n }],
     ["another deriver", { deriver: DUMMY_PATH }],
   ])("refuses a contradiction and changes nothing: %s", async (_title, change) => {
@@ -113,22 +116,20 @@ export function pathInfoServiceConformance({ traits, open, reopen }: PathInfoBac
 
     it("finds every path info once, as it is stored now", async () => {
       const service = await open();
-      await service.put(DUMMY_PATH_INFO);
+      await service.put(dummy);
       await service.put(signed(other, 1));
       await service.put(signed(other, 2));
-      expect(await listed(service)).toEqual(
-        [text(DUMMY_PATH_INFO), text(signed(other, 1, 2))].sort(),
-      );
+      expect(await listed(service)).toEqual([text(dummy), text(signed(other, 1, 2))].sort());
     });
 
     it("may be left early, and be run while others put", async () => {
       const service = await open();
-      await service.put(DUMMY_PATH_INFO);
+      await service.put(dummy);
       await service.put(other);
       for await (const _pathInfo of service.list()) break;
       for await (const pathInfo of service.list()) await service.put(signed(pathInfo, 5));
       expect(await listed(service)).toEqual(
-        [text(signed(DUMMY_PATH_INFO, 5)), text(signed(other, 5))].sort(),
+        [text(signed(dummy, 5)), text(signed(other, 5))].sort(),
       );
     });
   });

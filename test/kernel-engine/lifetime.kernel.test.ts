@@ -114,7 +114,7 @@ for _ in sys.stdin:
       const mount = await start(`--threads=${threads}`);
       const user = await use(mount);
       mount.process.kill("SIGTERM");
-      await until(() => mount.stderr.includes("is in use by python3"));
+      await until(() => mount.stderr.includes("is in use"));
       expect(isMountPoint(mount.mountPoint)).toBe(true);
       user.stdin?.write("\n");
       await until(() => user.output.includes("4096\n"));

@@ -13,6 +13,9 @@ import { temporaryFolder } from "../support/temp.js";
 
 if (kernelTestsObstacle !== undefined) console.warn(`Kernel tests skipped: ${kernelTestsObstacle}`);
 
+/** Seconds on an idle machine. */
+const TIMEOUT_MS = 300_000;
+
 const folder = temporaryFolder();
 const store = new TestStore();
 
@@ -39,11 +42,15 @@ describe.skipIf(kernelTestsObstacle !== undefined)("A mounted tree equals its so
   afterAll(() => mount?.discard());
 
   // Imported while the mount is there: each appears in it, see appearing.kernel.test.ts.
-  test.each(Object.keys(trees))("%s", async (title) => {
-    const source = (await trees[title]?.()) ?? "";
-    const path = await store.import(source);
-    expect(await expectSameTree(mount.path(path), source)).toBeGreaterThan(10);
-  });
+  test.each(Object.keys(trees))(
+    "%s",
+    async (title) => {
+      const source = (await trees[title]?.()) ?? "";
+      const path = await store.import(source);
+      expect(await expectSameTree(mount.path(path), source)).toBeGreaterThan(10);
+    },
+    TIMEOUT_MS,
+  );
 });
 
 describe.skipIf(kernelTestsObstacle !== undefined).each(["kernel", "fuse-native"])(
@@ -61,9 +68,13 @@ describe.skipIf(kernelTestsObstacle !== undefined).each(["kernel", "fuse-native"
     });
     afterAll(() => mount?.discard());
 
-    test("equals its source", async () => {
-      expect(await expectSameTree(mounted, source)).toBeGreaterThan(10_000);
-    });
+    test(
+      "equals its source",
+      async () => {
+        expect(await expectSameTree(mounted, source)).toBeGreaterThan(10_000);
+      },
+      TIMEOUT_MS,
+    );
 
     test("has the same sums by sha256sum", async () => {
       expect(await sha256sums(mounted)).toBe(await sha256sums(source));

@@ -41,8 +41,8 @@ export interface BlobService {
 
 /** An open blob. Stateless: calls may overlap. Dispose it when done. */
 export interface BlobReader extends AsyncDisposable {
-  /** Length of the blob in bytes. */
-  readonly size: number;
+  /** Length of the blob in bytes; `undefined` when only reading to its end would tell. */
+  readonly size: number | undefined;
 
   /**
    * Reads `length` bytes starting at `offset`. Short only at the end of the blob, empty past it. The

@@ -1,17 +1,20 @@
 import { availableParallelism } from "node:os";
 import type { Argv } from "yargs";
-import { StoreError } from "../../base/errors.js";
+import type { CastoreWant } from "../../castore/fs/fetchable-source.js";
 import { RangeLog } from "../../castore/fs/range-log.js";
 import type { MountEngine } from "../../fuse/engine.js";
 import { FirstEngine } from "../../fuse/first-engine.js";
 import { FuseNativeEngine } from "../../fuse/fuse-native-engine.js";
 import { KernelEngine } from "../../fuse/kernel-engine.js";
 import { runMountSession } from "../../fuse/session.js";
+import type { RootWant } from "../../store/fetchable-root-nodes.js";
+import { isRemote } from "../address.js";
 import { createLogger, type LogArguments } from "../logger.js";
-import { openProjection, type ProjectionRecipe } from "../mount-projection.js";
+import { MountFetch } from "../mount-fetch.js";
+import { type ProjectionRecipe, projectionOf } from "../mount-projection.js";
 import type { MountWorkerRecipe } from "../mount-worker.js";
 import { STORE_OPTIONS, withEnvironment } from "../options.js";
-import type { StoreArguments } from "../services.js";
+import { addressesOf, openFarServices, openLocalStores, type StoreArguments } from "../services.js";
 import { UsageError } from "../usage-error.js";
 
 interface MountArguments extends StoreArguments, LogArguments {
@@ -43,7 +46,8 @@ export function builder(yargs: Argv): Argv {
       withEnvironment({
         ...STORE_OPTIONS,
         "list-root": {
-          describe: "Let `ls DEST` list all store paths (auto: yes, a local store can tell)",
+          describe:
+            "Let `ls DEST` list all store paths (auto: yes for a local store, no for a remote one)",
           choices: ["auto", "yes", "no"],
           default: "auto",
           coerce: (value: string) => (value === "" ? "yes" : value),
@@ -77,42 +81,58 @@ export function builder(yargs: Argv): Argv {
       }),
     )
     .example("$0 mount /nix/store", "then, in another shell: ls /nix/store")
-    .example("$0 mount ./store --no-mkdir", "only if ./store exists");
+    .example("$0 mount ./store --no-mkdir", "only if ./store exists")
+    .epilogue(
+      "What is at remote addresses is fetched as it is looked at, and kept in --store-dir.",
+    );
 }
 
 export async function handler(options: MountArguments): Promise<void> {
   const log = createLogger(options);
   const { logLevel, logFormat, engine, threads, passthrough } = options;
+  const store = storeArguments(options);
   const projection: ProjectionRecipe = {
-    store: storeArguments(options),
-    listable: options.listRoot !== "no",
+    store,
+    listable: isListable(options),
     ranges: new RangeLog().memory,
   };
-  const fileSystem = await openProjection(projection);
+  const far = await openFarServices(store);
+  if (far !== undefined && engine === "fuse-native") {
+    throw new UsageError("--engine fuse-native shows local stores only; use --engine kernel");
+  }
+  const stores = await openLocalStores(store);
+  const fetch = far && new MountFetch(stores, far, log);
+  const fileSystem = projectionOf(projection, stores, fetch);
   const kernel = new KernelEngine({
     worker: new URL("../mount-worker.js", import.meta.url),
     recipe: { projection, log: { logLevel, logFormat } } satisfies MountWorkerRecipe,
     passthrough: passthrough === "on",
     threads,
     fileSystem,
-    fetch: neverFetch,
+    fetch: async (want, signal) => {
+      if (fetch === undefined) throw new TypeError("A local store has nothing to fetch from");
+      await fetch.fetch(want as CastoreWant | RootWant, signal);
+    },
   });
   const portable = new FuseNativeEngine(fileSystem);
   await runMountSession({
-    engine: ENGINES[engine](kernel, portable),
+    // The portable engine has no way to wait for something to be fetched.
+    engine: far === undefined ? ENGINES[engine](kernel, portable) : kernel,
     mountPoint: options.dest,
     create: options.mkdir,
     allowOther: options.allowOther,
     log,
     onMounted: (mountPoint) => process.stderr.write(`mounted ${mountPoint}\n`),
   });
+  await fetch?.settle();
   // A thread of the engine may wait for the kernel, for as long as a detached mount has files open.
   process.exit();
 }
 
-/** Every store is on this machine: nothing is ever missed that could be fetched. */
-async function neverFetch(): Promise<never> {
-  throw new StoreError("internal", "A local store has nothing to fetch from");
+/** A remote service would have to tell of every store path there is, over and over. */
+function isListable(options: MountArguments): boolean {
+  if (options.listRoot === "auto") return !isRemote(addressesOf(options).pathInfos);
+  return options.listRoot !== "no";
 }
 
 function checkThreads(threads: number): number {

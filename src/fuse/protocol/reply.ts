@@ -12,6 +12,10 @@ import type { FuseRequest } from "./request.js";
 export const REPLY_HEADER_BYTES = 16;
 /** fuse_entry_out, the answer to LOOKUP and the head of each READDIRPLUS entry. */
 export const ENTRY_BYTES = 128;
+/** Its first part, before the attributes, in words. */
+const ENTRY_HEAD_WORDS = 10;
+/** fuse_attr */
+const ATTR_BYTES = 88;
 const TWO_32 = 0x1_0000_0000;
 
 /** How long the kernel may believe an answer, in seconds. */
@@ -22,9 +26,13 @@ export class FuseReply {
   /** Written as a whole up to `length`. */
   readonly bytes: Buffer;
   length = 0;
+  /** The same memory. Conversion to a word takes the low half of a number, rounded down. */
+  readonly #words: Uint32Array;
 
   constructor(capacityBytes: number) {
-    this.bytes = Buffer.alloc(REPLY_HEADER_BYTES + capacityBytes);
+    const words = Math.ceil((REPLY_HEADER_BYTES + capacityBytes) / 4);
+    this.#words = new Uint32Array(words);
+    this.bytes = Buffer.from(this.#words.buffer);
   }
 
   /** Starts an empty reply. */
@@ -51,9 +59,9 @@ export class FuseReply {
     this.length += bytes.length;
   }
 
-  /** Appends `count` zero bytes. */
+  /** Appends `count` zero bytes, a multiple of four. */
   zeros(count: number): void {
-    this.bytes.fill(0, this.length, this.length + count);
+    this.#words.fill(0, this.length / 4, (this.length + count) / 4);
     this.length += count;
   }
 
@@ -68,11 +76,14 @@ export class FuseReply {
 
   /** A name that was found: the kernel may keep the name and its attributes for `ttlSeconds`. */
   entry(attributes: Attributes, ttlSeconds: number): void {
-    this.u64(attributes.inode);
-    this.u64(0);
-    this.u64(ttlSeconds);
-    this.u64(ttlSeconds);
-    this.u64(0);
+    const words = this.#words;
+    const at = this.length / 4;
+    words.fill(0, at, at + ENTRY_HEAD_WORDS);
+    words[at] = attributes.inode;
+    words[at + 1] = attributes.inode / TWO_32;
+    words[at + 4] = ttlSeconds;
+    words[at + 6] = ttlSeconds;
+    this.length += 4 * ENTRY_HEAD_WORDS;
     this.#attr(attributes);
   }
 
@@ -82,6 +93,24 @@ export class FuseReply {
     this.u64(0);
     this.u64(ttlSeconds);
     this.zeros(ENTRY_BYTES - 24);
+  }
+
+  /** An entry of a listing; see {@link DirectoryEntries}. */
+  dirent(inode: number, nextOffset: number, type: number, name: Uint8Array): void {
+    const words = this.#words;
+    const at = this.length / 4;
+    words[at] = inode;
+    words[at + 1] = inode / TWO_32;
+    words[at + 2] = nextOffset;
+    words[at + 3] = nextOffset / TWO_32;
+    words[at + 4] = name.length;
+    words[at + 5] = type;
+    const end = this.length + DIRENT_HEAD_BYTES + paddedLength(name);
+    // The padding, where the name does not cover it.
+    words[end / 4 - 2] = 0;
+    words[end / 4 - 1] = 0;
+    this.bytes.set(name, this.length + DIRENT_HEAD_BYTES);
+    this.length = end;
   }
 
   /** The answer to GETATTR. */
@@ -106,22 +135,32 @@ export class FuseReply {
     this.u32(backingId);
   }
 
+  /** Thousands of these go into one listing: word by word into the memory, without a call for each. */
   #attr(attributes: Attributes): void {
     const stat = statFrom(attributes);
     const seconds = Math.floor(stat.mtime / 1000);
     const nanoseconds = (stat.mtime % 1000) * 1_000_000;
-    this.u64(stat.ino);
-    this.u64(stat.size);
-    this.u64(stat.blocks);
-    for (let stamp = 0; stamp < 3; stamp++) this.u64(seconds);
-    for (let stamp = 0; stamp < 3; stamp++) this.u32(nanoseconds);
-    this.u32(stat.mode);
-    this.u32(stat.nlink);
-    this.u32(stat.uid);
-    this.u32(stat.gid);
-    this.u32(0);
-    this.u32(stat.blksize);
-    this.u32(0);
+    const words = this.#words;
+    const at = this.length / 4;
+    words[at] = stat.ino;
+    words[at + 1] = stat.ino / TWO_32;
+    words[at + 2] = stat.size;
+    words[at + 3] = stat.size / TWO_32;
+    words[at + 4] = stat.blocks;
+    words[at + 5] = stat.blocks / TWO_32;
+    for (let stamp = 0; stamp < 3; stamp++) {
+      words[at + 6 + 2 * stamp] = seconds;
+      words[at + 7 + 2 * stamp] = seconds / TWO_32;
+      words[at + 12 + stamp] = nanoseconds;
+    }
+    words[at + 15] = stat.mode;
+    words[at + 16] = stat.nlink;
+    words[at + 17] = stat.uid;
+    words[at + 18] = stat.gid;
+    words[at + 19] = 0;
+    words[at + 20] = stat.blksize;
+    words[at + 21] = 0;
+    this.length += ATTR_BYTES;
   }
 }
 
@@ -155,7 +194,7 @@ export class DirectoryEntries {
     if (!this.#fits(name)) return false;
     if (this.#plus) this.#reply.entry(attributes, ttlSeconds);
     const mode = modeFrom(attributes.type, attributes.executable);
-    this.#dirent(name, attributes.inode, mode, nextOffset);
+    this.#reply.dirent(attributes.inode, nextOffset, mode >> TYPE_SHIFT, name);
     return true;
   }
 
@@ -164,26 +203,16 @@ export class DirectoryEntries {
     const bytes = Buffer.from(name);
     if (!this.#fits(bytes)) return false;
     if (this.#plus) this.#reply.zeros(ENTRY_BYTES);
-    this.#dirent(bytes, inode, modeFrom("directory", false), nextOffset);
+    this.#reply.dirent(inode, nextOffset, modeFrom("directory", false) >> TYPE_SHIFT, bytes);
     return true;
   }
 
   #fits(name: Uint8Array): boolean {
     const head = (this.#plus ? ENTRY_BYTES : 0) + DIRENT_HEAD_BYTES;
-    return this.#reply.length + head + name.length + paddingOf(name) <= this.#end;
-  }
-
-  #dirent(name: Uint8Array, inode: number, mode: number, nextOffset: number): void {
-    const reply = this.#reply;
-    reply.u64(inode);
-    reply.u64(nextOffset);
-    reply.u32(name.length);
-    reply.u32(mode >> TYPE_SHIFT);
-    reply.append(name);
-    reply.zeros(paddingOf(name));
+    return this.#reply.length + head + paddedLength(name) <= this.#end;
   }
 }
 
-function paddingOf(name: Uint8Array): number {
-  return -name.length & 7;
+function paddedLength(name: Uint8Array): number {
+  return (name.length + 7) & ~7;
 }

@@ -101,8 +101,10 @@ async function* streamFile(
     );
   }
   let restBytes = node.size;
-  // Asked first, so that a blob which is too long is not fetched at all.
-  if (BigInt(reader.size) !== restBytes) throw wrongLength(place, node, BigInt(reader.size));
+  // Asked first where it is known, so that a blob which is too long is not fetched at all.
+  if (reader.size !== undefined && BigInt(reader.size) !== restBytes) {
+    throw wrongLength(place, node, BigInt(reader.size));
+  }
   for await (const piece of reader.stream()) {
     restBytes -= BigInt(piece.length);
     if (restBytes < 0n) break;

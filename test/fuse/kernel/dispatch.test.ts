@@ -161,16 +161,17 @@ describe.each(["a file system in memory", "a projected store"])("Dispatcher over
       [2n ** 64n - 1n, 2 ** 32 - 1],
     ] as const) {
       const at = Number(offset);
-      expect(kernel.read(large, offset, size).body).toEqual(LARGE.subarray(at, at + size));
+      const { error, body } = kernel.read(large, offset, size);
+      expect([at, error, body.equals(LARGE.subarray(at, at + size))]).toEqual([at, 0, true]);
     }
     expect(kernel.read(kernel.inode(`${top}hello`), 2, 100).body.toString()).toBe("llo\n");
   });
 
   test("never reads more than was agreed upon", () => {
     const fileSystem = top === "" ? new MemoryFileSystem([["f", file(LARGE)]]) : store.projection;
-    const kernel = new Conversation(fileSystem, connectionWith(0n, 65_536));
+    const kernel = new Conversation(fileSystem, connectionWith(0n, 16_384));
     const large = kernel.inode(top === "" ? "f" : "tree/large");
-    expect(kernel.read(large, 0, 2 ** 32 - 1).body.length).toBe(65_536);
+    expect(kernel.read(large, 0, 2 ** 32 - 1).body.length).toBe(16_384);
   });
 
   test("answers STATFS", () => {
@@ -511,8 +512,10 @@ describe("A listing", () => {
       const all = entries.map(({ name }) => name.toString("latin1"));
       expect(all.length).toBe(inode === 1n ? store.roots.size + 2 : names.length + 2);
       for (const [index, { next }] of entries.entries()) {
-        const rest = kernel.list(inode, next, 2 ** 20, plus).entries;
-        expect(rest.map(({ name }) => name.toString("latin1"))).toEqual(all.slice(index + 1));
+        const rest = kernel.list(inode, next, 2000, plus).entries;
+        const following = all.slice(index + 1, index + 1 + rest.length);
+        expect(rest.map(({ name }) => name.toString("latin1"))).toEqual(following);
+        expect(rest.length > 0).toBe(index < all.length - 1);
       }
       expect(kernel.list(inode, 0, 2 ** 20, plus).entries).toEqual(entries);
     }
@@ -570,7 +573,7 @@ describe("A listing", () => {
         expect(new Set(listed).size).toBe(listed.length);
         for (const name of atStart) expect(listed).toContain(name);
       }),
-      { numRuns: 15 },
+      { numRuns: 8 },
     );
   });
 });

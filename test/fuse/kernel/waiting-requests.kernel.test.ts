@@ -80,6 +80,13 @@ describe.skipIf(kernelTestsObstacle !== undefined)("A request for what is not he
     expect(await run("cat", path)).toMatchObject({ status: 0, stdout: "at last\n" });
   });
 
+  test("is an I/O error when the main thread cannot be told of it", async () => {
+    const { stderr } = await run("cat", mount.path("remote", "unspeakable"));
+    expect(stderr).toContain("Input/output error");
+    expect(mount.output).toMatch(/Cannot read inode \d+: .*could not be cloned/);
+    await expectOthersServed();
+  });
+
   test.each([
     ["a listing", "SIGKILL", 7, ["ls", "remote/stuck-folder"]],
     ["a listing", "SIGINT", 7, ["ls", "remote/stuck-folder"]],

@@ -83,6 +83,7 @@ describe("WorkerPool", () => {
     const before = process.listenerCount("exit");
     const { pool } = start("late");
     expect(process.listenerCount("exit")).toBe(before + 1);
+    await pool.ended;
     await pool.close();
     expect(process.listenerCount("exit")).toBe(before);
   });

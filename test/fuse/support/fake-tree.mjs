@@ -175,6 +175,12 @@ export function fakeFileSystem({ listRoot, memory }) {
           ],
           ["link", remote(symlink("file"), ["target"], [4], state, building)],
           ["failing", remoteFile("at last\n", 5)],
+          [
+            "unspeakable",
+            brokenFile(() => {
+              throw new Miss(() => "what no other thread can be told");
+            }),
+          ],
           ["stuck", remoteFile("never\n", 6)],
           ["stuck-folder", remote(directory([]), ["entries", "byName"], [7], state, building)],
         ]),

@@ -1,7 +1,9 @@
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { LocalStore } from "../../../src/castore/local/store.js";
+import { CachingPathInfoService } from "../../../src/store/path-info/caching.js";
 import { LocalPathInfoService } from "../../../src/store/path-info/local.js";
+import { MemoryPathInfoService } from "../../../src/store/path-info/memory.js";
 import { pathInfoServiceConformance } from "../../conformance/path-info-service.js";
 import { temporaryFolder } from "../../support/temp.js";
 import { DUMMY_PATH, DUMMY_PATH_INFO } from "../support/path-info.js";
@@ -21,9 +23,18 @@ function storeOf(service: LocalPathInfoService): LocalStore {
   return stores.get(service) as LocalStore;
 }
 
-afterAll(async () => {
+// Each open store takes up a terabyte of addresses, of which there are 128.
+afterEach(async () => {
   for (const store of stores.values()) await store.close();
+  stores.clear();
 });
+
+describe("CachingPathInfoService, a local store in front of memory", () =>
+  pathInfoServiceConformance({
+    traits: { persistent: false, list: true },
+    open: async () =>
+      new CachingPathInfoService({ near: await open(), far: new MemoryPathInfoService() }),
+  }));
 
 describe("LocalPathInfoService", () => {
   pathInfoServiceConformance({

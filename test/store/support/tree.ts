@@ -4,8 +4,9 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { MemoryBlobService } from "../../../src/castore/blob/memory.js";
-import { putBlob } from "../../../src/castore/blob/service.js";
+import { type BlobService, putBlob } from "../../../src/castore/blob/service.js";
 import { MemoryDirectoryService } from "../../../src/castore/directory/memory.js";
+import type { DirectoryService } from "../../../src/castore/directory/service.js";
 import type { DirectoryEntry } from "../../../src/castore/directory.js";
 import { directoryFrom } from "../../../src/castore/directory-codec.js";
 import type { Node } from "../../../src/castore/node.js";
@@ -40,7 +41,10 @@ export function memoryServices(): MemoryServices {
   return { blobs: new MemoryBlobService(), directories: new MemoryDirectoryService() };
 }
 
-export async function storeTree(tree: Tree, services: MemoryServices): Promise<Node> {
+export async function storeTree(
+  tree: Tree,
+  services: { readonly blobs: BlobService; readonly directories: DirectoryService },
+): Promise<Node> {
   switch (tree.type) {
     case "file": {
       const { digest, size } = await putBlob(services.blobs, tree.content);

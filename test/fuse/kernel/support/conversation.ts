@@ -20,6 +20,7 @@ import {
 import { RecordingLog } from "../../support/recording-log.js";
 
 export const READ_BYTES_MAX = 1024 * 1024;
+const REPLY_BYTES_MIN = 64 * 1024;
 
 export const OPCODE = {
   lookup: 1,
@@ -63,7 +64,8 @@ export class Conversation {
   constructor(fileSystem: FileSystem, connection = CONNECTION) {
     const openFiles = new NoOpenFiles(connection);
     this.dispatcher = new Dispatcher(fileSystem, connection, openFiles, this.log);
-    this.#reply = new FuseReply(connection.readBytesMax);
+    // As the device loop has it: never too small for a listing.
+    this.#reply = new FuseReply(Math.max(connection.readBytesMax, REPLY_BYTES_MIN));
   }
 
   /** What becomes of a whole request. */

@@ -1,0 +1,103 @@
+/**
+ * PathInfoService: what its calls mean.
+ */
+import type { UntypedServiceImplementation } from "@grpc/grpc-js";
+import { StoreError } from "../base/errors.js";
+import type { BlobService } from "../castore/blob/service.js";
+import type { DirectoryService } from "../castore/directory/service.js";
+import type { Node } from "../castore/node.js";
+import { decodeNode } from "../castore/node-codec.js";
+import { validateName } from "../castore/path-component.js";
+import type { CalculateNARResponse } from "../gen/tvix/store/v1/CalculateNARResponse.js";
+import type { GetPathInfoRequest__Output } from "../gen/tvix/store/v1/GetPathInfoRequest.js";
+import { findMissing } from "../store/completeness.js";
+import { checkContentAddress } from "../store/content-address-check.js";
+import { NarCalculator } from "../store/nar/calculation.js";
+import { encodeNixBase32 } from "../store/nixbase32.js";
+import type { PathInfoService } from "../store/path-info/service.js";
+import { decodePathInfo, encodePathInfo } from "../store/path-info-codec.js";
+import type { CallContext, CallHandlers } from "./call-handlers.js";
+
+/** The three services of one store. */
+export interface StoreServices {
+  readonly blobs: BlobService;
+  readonly directories: DirectoryService;
+  readonly pathInfos: PathInfoService;
+}
+
+export interface PathInfoPolicy {
+  /** Takes path infos whose content is not in the store (yet). */
+  readonly allowIncomplete?: boolean;
+}
+
+/** The methods of PathInfoService over `services`. */
+export function pathInfoMethods(
+  services: StoreServices,
+  handlers: CallHandlers,
+  policy: PathInfoPolicy,
+): UntypedServiceImplementation {
+  const calculator = new NarCalculator(services);
+  return {
+    Get: handlers.unary((request: GetPathInfoRequest__Output, context) =>
+      get(services.pathInfos, request, context),
+    ),
+    Put: handlers.unary((message: Uint8Array, context) => put(services, message, policy, context)),
+    CalculateNAR: handlers.unary((message: Uint8Array, context) =>
+      calculate(calculator, message, context),
+    ),
+    List: handlers.download((_request: unknown, context) => list(services.pathInfos, context)),
+  };
+}
+
+async function get(
+  pathInfos: PathInfoService,
+  request: GetPathInfoRequest__Output,
+  context: CallContext,
+): Promise<Uint8Array> {
+  const hash = request.by_output_hash;
+  if (hash === undefined) throw new StoreError("unsupported", "by_what needs to be specified");
+  const pathInfo = await pathInfos.get(hash, context);
+  if (pathInfo !== undefined) return encodePathInfo(pathInfo);
+  throw new StoreError("not-found", `There is no path info of ${encodeNixBase32(hash)}`);
+}
+
+async function put(
+  services: StoreServices,
+  message: Uint8Array,
+  { allowIncomplete = false }: PathInfoPolicy,
+  context: CallContext,
+): Promise<Uint8Array> {
+  const pathInfo = decodePathInfo(message);
+  checkContentAddress(pathInfo);
+  if (!allowIncomplete) {
+    const missing = await findMissing(pathInfo.node, services, context);
+    if (missing !== undefined) {
+      throw new StoreError(
+        "invalid-argument",
+        `Cannot store path info of ${pathInfo.storePath}: its content is not complete: ${missing}`,
+      );
+    }
+  }
+  return encodePathInfo(await services.pathInfos.put(pathInfo, context));
+}
+
+async function calculate(
+  calculator: NarCalculator,
+  message: Uint8Array,
+  context: CallContext,
+): Promise<CalculateNARResponse> {
+  const { narSize, narSha256 } = await calculator.calculate(readRoot(message), context);
+  return { nar_size: String(narSize), nar_sha256: narSha256 };
+}
+
+/** The older generation of clients names the node, the newer does not. */
+function readRoot(message: Uint8Array): Node {
+  const root = decodeNode(message);
+  if (root === undefined) throw new StoreError("invalid-argument", "no root node sent");
+  if (root.name.length > 0) validateName(root.name);
+  return root.node;
+}
+
+async function* list(pathInfos: PathInfoService, context: CallContext): AsyncGenerator<Uint8Array> {
+  for await (const pathInfo of pathInfos.list(context)) yield encodePathInfo(pathInfo);
+}

@@ -1,0 +1,125 @@
+/**
+ * The gRPC server: three services under two families of names, with health and reflection.
+ */
+import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Server, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
+import { ReflectionService } from "@grpc/reflection";
+import { HealthImplementation } from "grpc-health-check";
+import type { Logger } from "../base/log.js";
+import { blobMethods } from "./blob-server.js";
+import { ByteBudget } from "./byte-budget.js";
+import { CallHandlers, type CallRecord } from "./call-handlers.js";
+import { FAMILIES, packageDefinition, serviceDefinitions, serviceNames } from "./definitions.js";
+import { directoryMethods } from "./directory-server.js";
+import type { ListenAddress } from "./listen-address.js";
+import { type Listener, openListener } from "./listener.js";
+import { type PathInfoPolicy, pathInfoMethods, type StoreServices } from "./path-info-server.js";
+
+/** The largest message taken: a directory of about 200,000 files. */
+export const MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
+/** Calls of one connection at once; clients keep further ones waiting. */
+const STREAMS_MAX = 128;
+/** What HTTP/2 may hold for one connection, in units of a million bytes. */
+const SESSION_MEGABYTES_MAX = 256;
+/** A connection that is silent for so long is asked whether it is still there. */
+const KEEPALIVE_MS = 60_000;
+const KEEPALIVE_ANSWER_MS = 20_000;
+/** Uploads of directories wait in memory until they are complete: so much of one, twice that of all. */
+const UPLOAD_BYTES_MAX = 256 * 1024 * 1024;
+/** Time for the last bytes of the last calls to leave. */
+const FLUSH_MS = 250;
+
+const OPTIONS: ServerOptions = {
+  "grpc.max_receive_message_length": MESSAGE_BYTES_MAX,
+  "grpc.max_concurrent_streams": STREAMS_MAX,
+  "grpc-node.max_session_memory": SESSION_MEGABYTES_MAX,
+  "grpc.keepalive_time_ms": KEEPALIVE_MS,
+  "grpc.keepalive_timeout_ms": KEEPALIVE_ANSWER_MS,
+  "grpc.enable_channelz": 0,
+};
+
+export interface GrpcServerOptions extends PathInfoPolicy {
+  readonly services: StoreServices;
+  readonly log: Logger;
+  /** Called when a call is over. */
+  readonly onCall?: (record: CallRecord) => void;
+  /** How much memory one upload of directories may take; 256 MiB unless told. */
+  readonly directoryUploadBytesMax?: number;
+  /** When an upload of which nothing comes is given up; after ten minutes unless told. */
+  readonly uploadStallMs?: number;
+}
+
+export class GrpcServer {
+  readonly #server = new Server(OPTIONS);
+  readonly #handlers: CallHandlers;
+  readonly #health: HealthImplementation;
+  readonly #connections = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+  readonly #listeners: Listener[] = [];
+  readonly #sockets = new Set<Socket>();
+
+  constructor({ services, log, onCall, uploadStallMs, ...policy }: GrpcServerOptions) {
+    this.#handlers = new CallHandlers({
+      log,
+      ...(onCall && { onEnd: onCall }),
+      ...(uploadStallMs !== undefined && { uploadStallMs }),
+    });
+    const perCallBytes = policy.directoryUploadBytesMax ?? UPLOAD_BYTES_MAX;
+    const budget = new ByteBudget({ perCallBytes, totalBytes: 2 * perCallBytes });
+    const blobs = blobMethods(services.blobs, this.#handlers);
+    const directories = directoryMethods(services.directories, this.#handlers, budget);
+    const pathInfos = pathInfoMethods(services, this.#handlers, policy);
+    for (const family of FAMILIES) {
+      const definitions = serviceDefinitions(family);
+      this.#server.addService(definitions.blobs, blobs);
+      this.#server.addService(definitions.directories, directories);
+      this.#server.addService(definitions.pathInfos, pathInfos);
+    }
+    this.#health = new HealthImplementation(
+      Object.fromEntries(healthNames().map((name) => [name, "SERVING"])),
+    );
+    this.#health.addToServer(this.#server);
+    new ReflectionService(packageDefinition()).addToServer(this.#server);
+  }
+
+  /**
+   * Takes calls on `address` from when it resolves; any number of addresses.
+   *
+   * @returns where it really listens, ports filled in.
+   * @throws {StoreError} `unavailable` when it cannot.
+   */
+  async listen(address: ListenAddress): Promise<readonly string[]> {
+    const listener = await openListener(address, (socket) => {
+      // A connection that breaks is its client's affair.
+      socket.on("error", () => {});
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+      this.#connections.injectConnection(socket);
+    });
+    this.#listeners.push(listener);
+    return listener.addresses;
+  }
+
+  /** Takes no more calls, lets those under way end within `drainMs`, and cuts off the rest. */
+  async stop(drainMs: number): Promise<void> {
+    for (const listener of this.#listeners) listener.close();
+    for (const name of healthNames()) this.#health.setStatus(name, "NOT_SERVING");
+    const closed = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    const timer = new AbortController();
+    const idle = async () => {
+      await this.#handlers.idle();
+      // What is left are calls that never end by themselves, such as watching our health.
+      await sleep(FLUSH_MS, undefined, { signal: timer.signal }).catch(() => {});
+    };
+    const limit = sleep(drainMs, undefined, { signal: timer.signal }).catch(() => {});
+    await Promise.race([closed, idle(), limit]);
+    timer.abort();
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.race([closed, sleep(FLUSH_MS)]);
+  }
+}
+
+/** Each service, and the whole under the empty name. */
+function healthNames(): readonly string[] {
+  return ["", ...FAMILIES.flatMap(serviceNames)];
+}
