@@ -32,6 +32,8 @@ export interface ResidentSource {
 /** Nix's canonical time: one second after the epoch. */
 const STORE_MTIME_MS = 1000;
 const DIRECTORY_CACHE_BYTES = 64 * 1024 * 1024;
+/** Two changes within a millisecond look like one: a listing is not kept for long. */
+const ROOT_LISTING_MS = 1000;
 const POSITIONS_MAX = 65_536;
 /** Rough cost of a cached directory besides its bytes, and per entry. */
 const DIRECTORY_BYTES = 512;
@@ -51,6 +53,7 @@ export class Projection implements FileSystem {
     sizeCalculation: ({ directory }) =>
       DIRECTORY_BYTES + directory.bytes.length + directory.count * ENTRY_BYTES,
   });
+  #rootListing: { listing: Listing; changedAtMs: number; expiresMs: number } | undefined;
   /** Where the last search ended: files of one folder are often asked for one after the other. */
   #lastFolder: RootRange | undefined;
   /** Nodes by inode. */
@@ -139,6 +142,17 @@ export class Projection implements FileSystem {
 
   /** Roots in the order of their numbers: whatever comes later has a higher one. */
   #listRoots(): Listing {
+    // Read one piece at a time, a long listing is asked for over and over.
+    const changedAtMs = this.#roots.changedAtMs();
+    const nowMs = performance.now();
+    const last = this.#rootListing;
+    if (last?.changedAtMs === changedAtMs && nowMs < last.expiresMs) return last.listing;
+    const listing = this.#buildRootListing();
+    this.#rootListing = { listing, changedAtMs, expiresMs: nowMs + ROOT_LISTING_MS };
+    return listing;
+  }
+
+  #buildRootListing(): Listing {
     const entries: { readonly name: Uint8Array; readonly attributes: Attributes }[] = [];
     for (const name of this.#roots.list()) {
       const node = this.#roots.lookup(name);

@@ -244,6 +244,29 @@ describe("Projection", () => {
     expect(world.projection.lookup(ROOT_INODE, bytes("r2"))).toBeDefined();
   });
 
+  it("makes the listing of the root once, and anew when a name has come", () => {
+    const world = sampleWorld("documented");
+    let lists = 0;
+    const { roots } = world;
+    const projection = new Projection(
+      {
+        lookup: (name) => roots.get(Buffer.from(name).toString("latin1")),
+        list: () => {
+          lists++;
+          return [...roots.keys()].map((name) => Buffer.from(name, "latin1"));
+        },
+        changedAtMs: () => world.changedAtMs,
+      },
+      world.source,
+    );
+    for (let round = 0; round < 5; round++) expect(projection.list(ROOT_INODE).count).toBe(3);
+    expect(lists).toBe(1);
+    roots.set("new", world.file("new"));
+    world.changedAtMs++;
+    expect(projection.list(ROOT_INODE).count).toBe(4);
+    expect(lists).toBe(2);
+  });
+
   it("decodes a directory once, however often it is used", () => {
     const world = sampleWorld("documented");
     for (let round = 0; round < 10; round++) everything(world, ROOT_INODE);
