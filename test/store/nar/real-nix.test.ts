@@ -21,7 +21,8 @@ import {
 
 function nixVersion(): string | undefined {
   try {
-    return execFileSync("nix-store", ["--version"], {
+    // Not nix-store --version: that makes /nix.
+    return execFileSync("nix", ["--version"], {
       encoding: "utf8",
       stdio: ["ignore", "pipe", "ignore"],
     });
