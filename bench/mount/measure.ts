@@ -64,8 +64,6 @@ export class Measurement {
    * measured within seconds.
    */
   async mountCold(rounds: number): Promise<void> {
-    dropCaches();
-    for (const { backing } of this.#contenders) for (const path of backing) warm(path);
     for (let round = 0; round < rounds; round++) {
       this.#say(`mount cold, round ${round + 1} of ${rounds}`);
       await this.#withAll(async (all) => {
@@ -75,6 +73,8 @@ export class Measurement {
             if (metric.readsBig && contender.id !== "disk") {
               run(this.#client, ["forget", join(place.tree, BIG)]);
             }
+            // Each time: a kernel that reclaims early has dropped it while the others were measured.
+            for (const path of contender.backing) warm(path);
             this.#touchMemory(metric);
             this.#note("mount-cold", metric, contender, await this.#ask(metric, place.tree));
           }
