@@ -12,8 +12,23 @@ import { LocalStore } from "../../../../src/castore/local/store.js";
 import type { Node } from "../../../../src/castore/node.js";
 import { temporaryFolder } from "../../../support/temp.js";
 
+/** Root nodes by name. Says of every change that there was one, as a store does. */
+class Roots extends Map<string, Node> {
+  changedAtMs = 5000;
+
+  override set(name: string, node: Node): this {
+    this.changedAtMs++;
+    return super.set(name, node);
+  }
+
+  override clear(): void {
+    this.changedAtMs++;
+    super.clear();
+  }
+}
+
 export class ProjectedStore {
-  readonly roots = new Map<string, Node>();
+  readonly roots = new Roots();
   readonly projection: Projection;
   readonly #store: LocalStore;
 
@@ -24,7 +39,7 @@ export class ProjectedStore {
       {
         lookup: (name) => this.roots.get(Buffer.from(name).toString("latin1")),
         list: () => [...this.roots.keys()].map((name) => Buffer.from(name, "latin1")),
-        changedAtMs: () => 5000,
+        changedAtMs: () => this.roots.changedAtMs,
       },
       resident,
     );
