@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { B3Digest, B3Hasher, EMPTY_DIGEST } from "../../src/castore/digest.js";
+import { B3Digest, B3Hasher, EMPTY_DIGEST, loadSmallHash } from "../../src/castore/digest.js";
 import { noise } from "../support/bytes.js";
 import { BLOB_DIGESTS } from "../vectors/directories.js";
 
@@ -28,6 +28,18 @@ describe("B3Digest", () => {
     expect(() => B3Digest.from(new Uint8Array(length))).toThrow(
       expect.objectContaining({ code: "invalid-argument" }),
     );
+  });
+});
+
+describe("loadSmallHash()", () => {
+  const sizes = [0, 1, 63, 64, 1023, 1024, 1025, 4096, 16_383, 16_384, 16_385, 100_000];
+
+  it("changes no digest, and digests do not share memory", async () => {
+    const contents = sizes.map((size) => noise(size, size));
+    const before = contents.map((content) => B3Digest.of(content));
+    await loadSmallHash();
+    const after = contents.map((content) => B3Digest.of(content));
+    expect(after.map(({ hex }) => hex)).toEqual(before.map(({ hex }) => hex));
   });
 });
 

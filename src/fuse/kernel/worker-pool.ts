@@ -8,6 +8,11 @@ import { libc } from "../../base/libc.js";
 import type { Logger } from "../../base/log.js";
 import type { WorkerMessage, WorkerStart } from "./worker-protocol.js";
 
+/**
+ * What a request leaves behind is garbage at once. Left to itself each thread would let up to 48 MB of it
+ * gather; with this it takes out less, more often, at no cost that could be measured.
+ */
+const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 12 };
 /** How long threads are waited for that end as soon as the kernel lets go of their read. */
 const CLOSE_WAIT_MS = 500;
 
@@ -31,7 +36,10 @@ export class WorkerPool {
     let failure: unknown;
     const threads = Array.from({ length: count }, async () => {
       try {
-        await runThread(new Worker(module, { workerData: start }), onMessage);
+        await runThread(
+          new Worker(module, { workerData: start, resourceLimits: RESOURCE_LIMITS }),
+          onMessage,
+        );
         return true;
       } catch (error) {
         // The others go on serving; without any, callers would hang for ever.

@@ -1,6 +1,7 @@
 /**
  * Importing: a tree on disk becomes a store path whose hash follows from its content.
  */
+import { loadSmallHash } from "../../castore/digest.js";
 import { narStorePath } from "../content-address.js";
 import type { PathInfoService } from "../path-info/service.js";
 import type { PathInfo } from "../path-info.js";
@@ -22,6 +23,7 @@ export async function importTree(
   targets: ImportTargets,
   onProgress?: (progress: ImportProgress) => void,
 ): Promise<PathInfo> {
+  await loadSmallHash();
   const { node, narSha256, narSize } = await ingestTree(path, targets, onProgress);
   return await targets.pathInfos.put({
     storePath: narStorePath(name, narSha256),

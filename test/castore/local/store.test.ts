@@ -54,8 +54,8 @@ describe("the store directory", () => {
     const folder = join(base, "future");
     await mkdir(folder);
     await writeFile(join(folder, "FORMAT"), "tvix-store 2\n");
-    for (const open of [LocalStore.open(folder), LocalStore.openExisting(folder)]) {
-      await expect(open).rejects.toMatchObject({
+    for (const how of ["open", "openExisting"] as const) {
+      await expect(LocalStore[how](folder)).rejects.toMatchObject({
         code: "unsupported",
         message: expect.stringMatching(/format "tvix-store 2".*reads "tvix-store 1".*--store-dir/s),
       });
