@@ -14,4 +14,4 @@ export interface MountWorkerRecipe {
 
 await loadSmallHash();
 const recipe = workerRecipe<MountWorkerRecipe>();
-serveWorker(await openProjection(recipe.projection), createLogger(recipe.log));
+await serveWorker(await openProjection(recipe.projection), createLogger(recipe.log));

@@ -16,7 +16,6 @@ import { raiseReadAhead } from "./kernel/read-ahead.js";
 import { type Fetch, WaitingRequests } from "./kernel/waiting-requests.js";
 import { startWatcher } from "./kernel/watcher.js";
 import { WorkerPool } from "./kernel/worker-pool.js";
-import type { WorkerMessage } from "./kernel/worker-protocol.js";
 import { mountAt, readMountTable } from "./mount-table.js";
 import { type Connection, FEATURE, has, negotiate } from "./protocol/init.js";
 import { OP } from "./protocol/opcodes.js";
@@ -44,29 +43,41 @@ const INIT_REPLY_BYTES = 4096;
 export class KernelEngine implements MountEngine {
   readonly name = "kernel";
   readonly #options: KernelEngineOptions;
+  #prepared: WorkerPool | undefined;
 
   constructor(options: KernelEngineOptions) {
     this.#options = options;
   }
 
-  async mount(options: MountOptions): Promise<EngineMount> {
-    const { mountPoint, allowOther, log } = options;
-    const device = await mountDevice({ mountPoint, allowOther });
+  /** Starts the threads: they take longer to get ready than mounting does. */
+  prepare(log: Logger): void {
+    const { worker: module, recipe, threads: count } = this.#options;
+    this.#prepared = new WorkerPool({ module, recipe, count, log });
+  }
+
+  async mount({ mountPoint, allowOther, log }: MountOptions): Promise<EngineMount> {
+    if (this.#prepared === undefined) this.prepare(log);
+    const pool = this.#prepared as WorkerPool;
+    this.#prepared = undefined;
+    const device = await mountDevice({ mountPoint, allowOther }).catch(async (error: unknown) => {
+      await pool.close();
+      throw error;
+    });
     const watcher = startWatcher(mountPoint);
     try {
       const connection = initialise(device, this.#options.passthrough, log);
       const mounted = mountAt(readMountTable(), mountPoint);
       if (mounted !== undefined) raiseReadAhead(mounted.device, log);
-      const serving = this.#serve(device, connection, log);
+      const { waiting, ready } = this.#serve(pool, device, connection, log);
       // Another tvix-store that mounts here next may be given the same numbers by the kernel.
       const unwatch = () => watcher.close();
-      serving.pool.ended.then(unwatch, unwatch);
-      await Promise.race([serving.ready, serving.pool.ended]);
+      pool.ended.then(unwatch, unwatch);
+      await Promise.race([ready, pool.ended]);
       return {
-        ended: serving.pool.ended,
+        ended: pool.ended,
         async close() {
-          serving.waiting.close();
-          await serving.pool.close();
+          waiting.close();
+          await pool.close();
           watcher.close();
         },
       };
@@ -74,12 +85,13 @@ export class KernelEngine implements MountEngine {
       await detach(mountPoint);
       closeSync(device);
       watcher.close();
+      await pool.close();
       throw error;
     }
   }
 
-  #serve(device: number, connection: Connection, log: Logger) {
-    const { worker, recipe, threads, fileSystem, fetch } = this.#options;
+  #serve(pool: WorkerPool, device: number, connection: Connection, log: Logger) {
+    const { fileSystem, fetch } = this.#options;
     const { readBytesMax } = connection;
     const backing = has(connection.features, FEATURE.passthrough)
       ? new BackingFiles(device).shared
@@ -87,18 +99,14 @@ export class KernelEngine implements MountEngine {
     const openFiles = openFilesFor(connection, fileSystem, device, backing);
     const dispatcher = new Dispatcher(fileSystem, connection, openFiles, log);
     const waiting = new WaitingRequests({ device, readBytesMax, dispatcher, fetch, log });
-    let isReady = (): void => {};
     const ready = new Promise<void>((resolve) => {
-      isReady = resolve;
+      pool.serve({ device, connection, backing }, (message) => {
+        if (message.type === "serving") resolve();
+        else if (message.type === "interrupt") waiting.interrupt(message.unique);
+        else void waiting.wait(message.request, message.want);
+      });
     });
-    const onMessage = (message: WorkerMessage): void => {
-      if (message.type === "serving") isReady();
-      else if (message.type === "interrupt") waiting.interrupt(message.unique);
-      else void waiting.wait(message.request, message.want);
-    };
-    const start = { device, connection, backing, recipe };
-    const pool = new WorkerPool({ module: worker, start, count: threads, onMessage, log });
-    return { pool, waiting, ready };
+    return { waiting, ready };
   }
 }
 

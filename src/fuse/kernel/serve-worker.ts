@@ -1,6 +1,7 @@
 /**
  * The body of a serving thread, for the module that builds its file system.
  */
+import { once } from "node:events";
 import { parentPort, workerData } from "node:worker_threads";
 import type { Logger } from "../../base/log.js";
 import type { FileSystem } from "../../castore/fs/file-system.js";
@@ -11,14 +12,21 @@ import type { WorkerMessage, WorkerStart } from "./worker-protocol.js";
 
 /** The recipe this thread was started with. */
 export function workerRecipe<Recipe>(): Recipe {
-  return (workerData as WorkerStart<Recipe>).recipe;
+  return workerData as Recipe;
 }
 
-/** Serves the mount this thread was started for from `fileSystem`. Blocks until the mount is gone. */
-export function serveWorker(fileSystem: FileSystem, log: Logger): void {
-  const { device, connection, backing } = workerData as WorkerStart<unknown>;
+/**
+ * Serves the mount this thread was started for from `fileSystem`, as soon as there is one. From then on it
+ * blocks, until the mount is gone.
+ */
+export async function serveWorker(fileSystem: FileSystem, log: Logger): Promise<void> {
+  if (parentPort === null) throw new TypeError("Mounts are served by threads of their own");
+  const port = parentPort;
+  const [start] = (await once(port, "message")) as [WorkerStart];
+  port.unref();
+  const { device, connection, backing } = start;
   const openFiles = openFilesFor(connection, fileSystem, device, backing);
-  const send = (message: WorkerMessage) => parentPort?.postMessage(message);
+  const send = (message: WorkerMessage) => port.postMessage(message);
   send({ type: "serving" });
   serveDevice({
     device,

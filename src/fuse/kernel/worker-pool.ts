@@ -19,29 +19,34 @@ const CLOSE_WAIT_MS = 500;
 export interface WorkerPoolOptions {
   /** The module each thread runs. */
   readonly module: URL;
-  readonly start: WorkerStart<unknown>;
+  /** How it builds its file system. */
+  readonly recipe: unknown;
   readonly count: number;
-  readonly onMessage: (message: WorkerMessage) => void;
   readonly log: Logger;
 }
 
 export class WorkerPool {
   /** Resolves when all threads have ended with the mount; rejects when all have failed. */
   readonly ended: Promise<void>;
+  readonly #threads: readonly Worker[];
   #running: number;
+  #state: "preparing" | "serving" | "abandoned" = "preparing";
 
-  /** Starts the threads. */
-  constructor({ module, start, count, onMessage, log }: WorkerPoolOptions) {
+  /** Starts the threads. Until they serve they do not keep the process. */
+  constructor({ module, recipe, count, log }: WorkerPoolOptions) {
     this.#running = count;
     let failure: unknown;
-    const threads = Array.from({ length: count }, async () => {
+    this.#threads = Array.from(
+      { length: count },
+      () => new Worker(module, { workerData: recipe, resourceLimits: RESOURCE_LIMITS }),
+    );
+    const runs = this.#threads.map(async (thread) => {
+      thread.unref();
       try {
-        await runThread(
-          new Worker(module, { workerData: start, resourceLimits: RESOURCE_LIMITS }),
-          onMessage,
-        );
+        await endOf(thread);
         return true;
       } catch (error) {
+        if (this.#state === "abandoned") return true;
         // The others go on serving; without any, callers would hang for ever.
         failure = error;
         log.error({}, `A thread that serves the mount has failed: ${messageOf(error)}`);
@@ -50,7 +55,7 @@ export class WorkerPool {
         this.#running--;
       }
     });
-    this.ended = Promise.all(threads).then((outcomes) => {
+    this.ended = Promise.all(runs).then((outcomes) => {
       if (outcomes.includes(true)) return;
       throw new StoreError(
         "internal",
@@ -58,11 +63,29 @@ export class WorkerPool {
       );
     });
     this.ended.catch(() => {});
-    process.on("exit", endProcess);
   }
 
-  /** Waits a moment for threads that are about to end. Those that stay do not keep the process. */
+  /** Has the threads serve the mount, each as soon as it is ready. */
+  serve(start: WorkerStart, onMessage: (message: WorkerMessage) => void): void {
+    this.#state = "serving";
+    process.on("exit", endProcess);
+    for (const thread of this.#threads) {
+      thread.ref();
+      thread.on("message", onMessage);
+      thread.postMessage(start);
+    }
+  }
+
+  /**
+   * Ends threads that do not serve yet; waits a moment for those that do and are about to end. Those that
+   * stay do not keep the process.
+   */
   async close(): Promise<void> {
+    if (this.#state !== "serving") {
+      this.#state = "abandoned";
+      await Promise.all(this.#threads.map((thread) => thread.terminate()));
+      return;
+    }
     await Promise.race([this.ended.catch(() => {}), sleep(CLOSE_WAIT_MS)]);
     if (this.#running === 0) process.off("exit", endProcess);
   }
@@ -77,11 +100,10 @@ function endProcess(code: number): void {
 }
 
 /** Resolves when the thread has ended in good order. */
-function runThread(worker: Worker, onMessage: (message: WorkerMessage) => void): Promise<void> {
-  worker.on("message", onMessage);
+function endOf(thread: Worker): Promise<void> {
   return new Promise((resolve, reject) => {
-    worker.once("error", reject);
-    worker.once("exit", (code) => {
+    thread.once("error", reject);
+    thread.once("exit", (code) => {
       if (code === 0) resolve();
       else reject(new StoreError("internal", `it ended with code ${code}`));
     });

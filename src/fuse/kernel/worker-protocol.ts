@@ -3,14 +3,12 @@
  */
 import type { Connection } from "../protocol/init.js";
 
-/** Handed to a serving thread when it starts. */
-export interface WorkerStart<Recipe> {
+/** To a serving thread: the mount is there, serve it. It was started with its recipe long before. */
+export interface WorkerStart {
   readonly device: number;
   readonly connection: Connection;
   /** The table of backing files when the kernel is to read files itself, see `BackingFiles`. */
   readonly backing: SharedArrayBuffer | undefined;
-  /** How to build the file system, for the module that runs in the thread. */
-  readonly recipe: Recipe;
 }
 
 /** From a serving thread to the main thread. */

@@ -1,13 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { WorkerPool } from "../../../src/fuse/kernel/worker-pool.js";
-import type { WorkerMessage, WorkerStart } from "../../../src/fuse/kernel/worker-protocol.js";
+import type { WorkerMessage } from "../../../src/fuse/kernel/worker-protocol.js";
 import { RecordingLog } from "../support/recording-log.js";
 import { CONNECTION } from "./support/conversation.js";
 
 /** A thread that does what its number in `plan` says, one plan for each thread. */
 const THREAD = `
 import { parentPort, workerData } from "node:worker_threads";
-const { plan, taken } = workerData.recipe;
+const { plan, taken } = workerData;
+await new Promise((resolve) => parentPort.once("message", resolve));
 const mine = plan[Atomics.add(new Int32Array(taken), 0, 1)];
 parentPort.postMessage({ type: "serving" });
 if (mine === "throw") throw new Error("broken thread");
@@ -21,25 +22,18 @@ function start(...plan: readonly ("end" | "late" | "throw" | "exit")[]) {
   const log = new RecordingLog();
   const messages: WorkerMessage[] = [];
   const recipe = { plan, taken: new SharedArrayBuffer(4) };
-  const given: WorkerStart<unknown> = {
-    device: -1,
-    connection: CONNECTION,
-    backing: undefined,
-    recipe,
-  };
-  const pool = new WorkerPool({
-    module,
-    start: given,
-    count: plan.length,
-    onMessage: (message) => messages.push(message),
-    log,
-  });
-  return { pool, log, messages };
+  const pool = new WorkerPool({ module, recipe, count: plan.length, log });
+  const serve = () =>
+    pool.serve({ device: -1, connection: CONNECTION, backing: undefined }, (message) =>
+      messages.push(message),
+    );
+  return { pool, log, messages, serve };
 }
 
 describe("WorkerPool", () => {
   test("ends when all threads have ended, and has passed on what they said", async () => {
-    const { pool, log, messages } = start("end", "late", "end");
+    const { pool, log, messages, serve } = start("end", "late", "end");
+    serve();
     await pool.ended;
     await pool.close();
     expect(messages).toEqual([{ type: "serving" }, { type: "serving" }, { type: "serving" }]);
@@ -54,7 +48,8 @@ describe("WorkerPool", () => {
         ["late", failing],
         [failing, failing, "late"],
       ] as const) {
-        const { pool, log } = start(...plan);
+        const { pool, log, serve } = start(...plan);
+        serve();
         await expect(pool.ended).resolves.toBeUndefined();
         await pool.close();
         const failures = plan.filter((one) => one === failing).length;
@@ -70,7 +65,8 @@ describe("WorkerPool", () => {
   );
 
   test("fails when no thread is left", async () => {
-    const { pool, log } = start("throw", "exit");
+    const { pool, log, serve } = start("throw", "exit");
+    serve();
     await expect(pool.ended).rejects.toMatchObject({
       code: "internal",
       message: expect.stringMatching(/^No thread is left to serve the mount: /),
@@ -81,10 +77,20 @@ describe("WorkerPool", () => {
 
   test("makes the process end without waiting for threads, for as long as there are any", async () => {
     const before = process.listenerCount("exit");
-    const { pool } = start("late");
+    const { pool, serve } = start("late");
+    serve();
     expect(process.listenerCount("exit")).toBe(before + 1);
     await pool.ended;
     await pool.close();
+    expect(process.listenerCount("exit")).toBe(before);
+  });
+
+  test("ends its threads without a word when there is no mount to serve", async () => {
+    const before = process.listenerCount("exit");
+    const { pool, log, messages } = start("late", "throw");
+    await pool.close();
+    await pool.ended;
+    expect([log.lines, messages]).toEqual([[], []]);
     expect(process.listenerCount("exit")).toBe(before);
   });
 });

@@ -3,4 +3,4 @@ import { serveWorker, workerRecipe } from "../../../dist/fuse/kernel/serve-worke
 import { fakeLog } from "./fake-log.mjs";
 import { fakeFileSystem } from "./fake-tree.mjs";
 
-serveWorker(fakeFileSystem(workerRecipe()), fakeLog);
+await serveWorker(fakeFileSystem(workerRecipe()), fakeLog);
