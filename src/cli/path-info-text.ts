@@ -1,11 +1,12 @@
 /**
  * Path infos as `nix path-info` prints them.
  */
-import { asBuffer } from "../base/bytes.js";
+import { toBase64 } from "../base/bytes.js";
 import { StoreError } from "../base/errors.js";
 import { formatContentAddress } from "../store/content-address.js";
 import type { PathInfoService } from "../store/path-info/service.js";
-import type { PathInfo, Signature } from "../store/path-info.js";
+import type { PathInfo } from "../store/path-info.js";
+import { formatSignature } from "../store/signature/signature-text.js";
 
 export interface PathInfoJson {
   readonly path: string;
@@ -23,7 +24,7 @@ export function pathInfoJson(pathInfo: PathInfo, closureSize?: bigint): PathInfo
   const { deriver, ca, signatures } = pathInfo;
   return {
     path: pathInfo.storePath.toString(),
-    narHash: `sha256-${asBuffer(pathInfo.narSha256).toString("base64")}`,
+    narHash: `sha256-${toBase64(pathInfo.narSha256)}`,
     narSize: pathInfo.narSize,
     references: pathInfo.references.map(String),
     ...(deriver === undefined ? {} : { deriver: `${deriver}.drv` }),
@@ -31,11 +32,6 @@ export function pathInfoJson(pathInfo: PathInfo, closureSize?: bigint): PathInfo
     ...(signatures.length === 0 ? {} : { signatures: signatures.map(formatSignature) }),
     ...(closureSize === undefined ? {} : { closureSize }),
   };
-}
-
-/** `name:base64` */
-export function formatSignature({ name, data }: Signature): string {
-  return `${name}:${asBuffer(data).toString("base64")}`;
 }
 
 /**

@@ -2,15 +2,11 @@ import type { Argv } from "yargs";
 import { formatContentAddress } from "../../store/content-address.js";
 import type { PathInfoService } from "../../store/path-info/service.js";
 import type { PathInfo } from "../../store/path-info.js";
+import { formatSignature } from "../../store/signature/signature-text.js";
 import type { StorePathReference } from "../../store/store-path-reference.js";
 import { JSON_OPTION, STORE_OPTIONS, withEnvironment } from "../options.js";
 import { printJson, printLine } from "../output.js";
-import {
-  closureSize,
-  formatSignature,
-  type PathInfoJson,
-  pathInfoJson,
-} from "../path-info-text.js";
+import { closureSize, type PathInfoJson, pathInfoJson } from "../path-info-text.js";
 import { openServices, type StoreArguments } from "../services.js";
 import { findPathInfo, parsePathArgument } from "../store-object.js";
 import { UsageError } from "../usage-error.js";
