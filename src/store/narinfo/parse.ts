@@ -2,7 +2,7 @@
  * Reading narinfos, whose form is at the top of narinfo.ts.
  *
  * Restrictions: at most 2 MiB of UTF-8 without control characters; every line ends, the last one too; one
- * blank after the colon; no key but `Sig` twice; `StorePath`, `URL`, `NarHash` and `NarSize` are there, and
+ * blank after the colon; no key but `Sig` twice, and that at most 256 times; `StorePath`, `URL`, `NarHash` and `NarSize` are there, and
  * the size is not 0. Unknown keys are passed over, and so are signatures nobody could verify, as in Nix. No
  * `Compression` means bzip2, no `References` means none; `Deriver: unknown-deriver` is none.
  */
@@ -17,6 +17,9 @@ import type { Narinfo } from "./narinfo.js";
 
 /** Bytes. */
 export const NARINFO_SIZE_MAX = 2 * 1024 * 1024;
+
+/** Nobody signs this often, and each may have to be verified. */
+const SIGNATURES_MAX = 256;
 
 /** What Nix assumes where nothing is said. */
 const COMPRESSION_DEFAULT = "bzip2";
@@ -106,6 +109,9 @@ function readLines(bytes: Uint8Array) {
     if (key === "Sig") {
       const signature = readSignature(value);
       if (signature !== undefined) signatures.push(signature);
+      if (signatures.length > SIGNATURES_MAX) {
+        throw invalid(line, `more than ${SIGNATURES_MAX} signatures`);
+      }
     } else if (SINGLE_KEYS.has(key)) {
       const first = fields.get(key);
       if (first !== undefined) throw invalid(line, `${key} is on line ${first.number} already`);

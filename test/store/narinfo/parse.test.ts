@@ -263,6 +263,13 @@ describe("parseNarinfo() refuses, naming line, offset, key and reason,", () => {
     }
   });
 
+  it("more than 256 signatures", () => {
+    const more = (count: number) =>
+      `${CURL_NARINFO}${`Sig: a:${"A".repeat(86)}==\n`.repeat(count)}`;
+    expect(parse(more(254)).signatures).toHaveLength(256);
+    expect(() => parse(more(255))).toThrow("more than 256 signatures");
+  });
+
   it("more than 2 MiB", () => {
     const text = CURL_NARINFO + "Sig: a\n".repeat(300_000);
     expect(() => parse(text)).toThrow(
