@@ -2,7 +2,7 @@
  * Path infos as `nix path-info` prints them.
  */
 import { toBase64 } from "../base/bytes.js";
-import { StoreError } from "../base/errors.js";
+import { closureOf } from "../store/closure.js";
 import { formatContentAddress } from "../store/content-address.js";
 import type { PathInfoService } from "../store/path-info/service.js";
 import type { PathInfo } from "../store/path-info.js";
@@ -40,23 +40,7 @@ export function pathInfoJson(pathInfo: PathInfo, closureSize?: bigint): PathInfo
  * @throws {StoreError} `dangling-reference` when a path of the closure is not in the store.
  */
 export async function closureSize(root: PathInfo, pathInfos: PathInfoService): Promise<bigint> {
-  const seen = new Set([root.storePath.basename]);
-  const waiting = [root];
   let total = 0n;
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    total += next.narSize;
-    for (const reference of next.references) {
-      if (seen.has(reference.basename)) continue;
-      seen.add(reference.basename);
-      const found = await pathInfos.get(reference.hash);
-      if (found === undefined) {
-        throw new StoreError(
-          "dangling-reference",
-          `${next.storePath} refers to ${reference}, which is not in the store`,
-        );
-      }
-      waiting.push(found);
-    }
-  }
+  for await (const { narSize } of closureOf([root], pathInfos)) total += narSize;
   return total;
 }

@@ -64,6 +64,14 @@ describe("tvix-store import --references", () => {
     expect(await store.import(tree, "--references", "none")).toBe(plain);
   });
 
+  test("gives paths whose closure path-info -r lists, references first", async () => {
+    const first = await importFile("chain-1", "start of a chain");
+    const second = await importFile("chain-2", first, "--references", "auto");
+    const third = await importFile("chain-3", `${second} ${first}`, "--references", "auto");
+    const lines = await store.output("path-info", "-r", third, first);
+    expect(lines).toBe(`${first}\n${second}\n${third}\n`);
+  });
+
   test("finds earlier PATHs of the same command", async () => {
     const first = join(folder, "first");
     writeFileSync(first, "first of two");
@@ -125,6 +133,12 @@ describe.skipIf(nixObstacle !== undefined)("References beside Nix:", () => {
     expect((await nix.pathInfos()).map((each) => each.path).sort()).toEqual(
       [...paths, path].sort(),
     );
+    for (const flags of [["-r", "-sSh"], ["-rS"], ["--sigs"]]) {
+      const lines = async (printed: Promise<string>) => (await printed).split("\n").sort();
+      expect(await lines(store.output("path-info", ...flags, path))).toEqual(
+        await lines(nix.output("nix", "path-info", ...flags, path)),
+      );
+    }
     const [seen] = await nix.pathInfos(path);
     expect([...(seen?.references ?? [])].sort()).toEqual([...paths].sort());
   });

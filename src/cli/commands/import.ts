@@ -78,7 +78,6 @@ export async function handler(options: ImportArguments): Promise<void> {
   const key =
     options.secretKeyFile === undefined ? undefined : readSecretKeyFile(options.secretKeyFile);
   await using services = await openServices(options, { create: true });
-  const { blobs, directories } = services;
   const pathInfos = key ? new SigningPathInfoService(services.pathInfos, key) : services.pathInfos;
   const candidates = await candidatesFrom(options.references, listed, pathInfos);
   const results: PathInfoJson[] = [];
@@ -87,7 +86,7 @@ export async function handler(options: ImportArguments): Promise<void> {
     const pathInfo = await importTree(
       Buffer.from(path),
       name,
-      { blobs, directories, pathInfos },
+      { ...services, pathInfos },
       (progress) => bar.update(progress),
       candidates,
     ).finally(() => bar.stop());
