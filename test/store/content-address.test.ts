@@ -9,7 +9,7 @@ import {
   validateContentAddress,
 } from "../../src/store/content-address.js";
 import type { HashAlgorithm } from "../../src/store/nix-hash.js";
-import type { StorePath } from "../../src/store/store-path.js";
+import { StorePath } from "../../src/store/store-path.js";
 import { NAR_FIXTURES } from "./support/nar-fixtures.js";
 
 describe("narStorePath()", () => {
@@ -67,6 +67,19 @@ describe("contentAddressedPath()", () => {
     expect(foo.toString()).toBe("/nix/store/vxjiwkjkn7x4079qvh1jkl5pn05j2aw0-foo");
     expect(contentAddressedPath(text(foo.toString()), "baz", [foo]).toString()).toBe(
       "/nix/store/5xd714cbfnkz02h2vbsj4fm03x3f15nf-baz",
+    );
+  });
+
+  it("finds where others put trees by sha1, and trees with references", () => {
+    const sha1 = Buffer.from("0beec7b5ea3f0fdbc95d0dd47f3c5bc275da8a33", "hex");
+    const bar = contentAddressedPath({ method: "nar", algorithm: "sha1", digest: sha1 }, "bar", []);
+    expect(bar.basename).toBe("mp57d33657rf34lzvlbpfa1gjfv5gmpg-bar");
+    const ca = parseContentAddress(
+      "fixed:r:sha256:1xqkzcb3909fp07qngljr4wcdnrh1gdam1m2n29i6hhrxlmkgkv1",
+    );
+    const foo = StorePath.parse("dxwkwjzdaq7ka55pkk252gh32bgpmql4-foo");
+    expect(contentAddressedPath(ca, "baz", [foo]).basename).toBe(
+      "s89y431zzhmdn3k8r96rvakryddkpv2v-baz",
     );
   });
 
