@@ -1,12 +1,12 @@
 # Each command does all the set-up it needs, and none of it twice.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-mount torture soak build setup setup-test clean
+.PHONY: help run test check bench bench-mount bench-references torture soak build setup setup-test clean
 
 # Keeps Ctrl-C away from make itself, which would call a clean end an interrupt.
 OWN_GROUP := $(if $(shell command -v python3),python3 scripts/own-group.py)
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## Import a real tree, mount it until Ctrl-C, say what to try (TREE=/some/folder)
 	@exec $(OWN_GROUP) sh scripts/demo.sh
@@ -24,6 +24,9 @@ bench: build ## Measure how long commands take to start
 bench-mount: build ## Measure mounts, the disk and squashfs side by side: docs/bench/mount.md
 	@sh scripts/system-packages.sh gcc squashfuse squashfs-tools
 	@npm run --silent bench:mount
+
+bench-references: build ## Measure what looking for references costs an import
+	@npm run --silent bench:references
 
 torture: build ## The long tests: imports killed over and over
 	@npm run --silent torture

@@ -26,6 +26,21 @@ export function toHex(bytes: Uint8Array): string {
   return asBuffer(bytes).toString("hex");
 }
 
+/** Standard base64, padded. */
+export function toBase64(bytes: Uint8Array): string {
+  return asBuffer(bytes).toString("base64");
+}
+
+/**
+ * The bytes behind standard base64, whose padding may be missing; `undefined` when `text` is not what
+ * encoding them gives. Node itself passes over what it does not know.
+ */
+export function decodeBase64(text: string): Buffer | undefined {
+  const bytes = Buffer.from(text, "base64");
+  const encoded = bytes.toString("base64");
+  return text === encoded || text === encoded.replace(/=+$/, "") ? bytes : undefined;
+}
+
 /** The text of `bytes`, or `undefined` when they are not UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
   try {

@@ -68,6 +68,16 @@ const COMMANDS: readonly Command[] = [
     summary: "Work with NARs, the archives of Nix",
     load: () => import("./commands/nar.js"),
   },
+  {
+    usage: "hash",
+    summary: "Hash files and folders as Nix does",
+    load: () => import("./commands/hash.js"),
+  },
+  {
+    usage: "key",
+    summary: "Make keys that sign path infos",
+    load: () => import("./commands/key.js"),
+  },
 ];
 
 /** Messages of yargs, in words for users. */

@@ -1,11 +1,12 @@
 /**
  * Path infos as `nix path-info` prints them.
  */
-import { asBuffer } from "../base/bytes.js";
-import { StoreError } from "../base/errors.js";
+import { toBase64 } from "../base/bytes.js";
+import { closureOf } from "../store/closure.js";
 import { formatContentAddress } from "../store/content-address.js";
 import type { PathInfoService } from "../store/path-info/service.js";
-import type { PathInfo, Signature } from "../store/path-info.js";
+import type { PathInfo } from "../store/path-info.js";
+import { formatSignature } from "../store/signature/signature-text.js";
 
 export interface PathInfoJson {
   readonly path: string;
@@ -23,7 +24,7 @@ export function pathInfoJson(pathInfo: PathInfo, closureSize?: bigint): PathInfo
   const { deriver, ca, signatures } = pathInfo;
   return {
     path: pathInfo.storePath.toString(),
-    narHash: `sha256-${asBuffer(pathInfo.narSha256).toString("base64")}`,
+    narHash: `sha256-${toBase64(pathInfo.narSha256)}`,
     narSize: pathInfo.narSize,
     references: pathInfo.references.map(String),
     ...(deriver === undefined ? {} : { deriver: `${deriver}.drv` }),
@@ -33,34 +34,13 @@ export function pathInfoJson(pathInfo: PathInfo, closureSize?: bigint): PathInfo
   };
 }
 
-/** `name:base64` */
-export function formatSignature({ name, data }: Signature): string {
-  return `${name}:${asBuffer(data).toString("base64")}`;
-}
-
 /**
  * The NAR sizes of a path and everything it refers to, added up.
  *
  * @throws {StoreError} `dangling-reference` when a path of the closure is not in the store.
  */
 export async function closureSize(root: PathInfo, pathInfos: PathInfoService): Promise<bigint> {
-  const seen = new Set([root.storePath.basename]);
-  const waiting = [root];
   let total = 0n;
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    total += next.narSize;
-    for (const reference of next.references) {
-      if (seen.has(reference.basename)) continue;
-      seen.add(reference.basename);
-      const found = await pathInfos.get(reference.hash);
-      if (found === undefined) {
-        throw new StoreError(
-          "dangling-reference",
-          `${next.storePath} refers to ${reference}, which is not in the store`,
-        );
-      }
-      waiting.push(found);
-    }
-  }
+  for await (const { narSize } of closureOf([root], pathInfos)) total += narSize;
   return total;
 }

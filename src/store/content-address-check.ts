@@ -6,14 +6,17 @@ import { isStoreError, StoreError } from "../base/errors.js";
 import { contentAddressedPath, formatContentAddress } from "./content-address.js";
 import type { PathInfo } from "./path-info.js";
 
+/** What a content address is checked against: path infos and narinfos have it. */
+export type Claim = Pick<PathInfo, "storePath" | "references" | "narSha256" | "ca">;
+
 /**
  * Checks that the store path is the one that follows from the content address and, where that is the hash
  * of the NAR, that the two hashes are equal. Passes when there is no content address. The content itself
- * is not read.
+ * is not read: content-address-verify.ts does that.
  *
  * @throws {StoreError} `invalid-argument`, saying what contradicts what.
  */
-export function checkContentAddress(pathInfo: PathInfo): void {
+export function checkContentAddress(pathInfo: Claim): void {
   const { ca, storePath, references, narSha256 } = pathInfo;
   if (ca === undefined) return;
   const others = references.filter((reference) => !reference.equals(storePath));

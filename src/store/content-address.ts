@@ -3,7 +3,7 @@
  *
  *   text := "text:sha256:" digest | "fixed:r:" algorithm ":" digest | "fixed:" algorithm ":" digest
  *
- * with digests in nixbase32. The store path is a hash too: SHA-256 over
+ * with digests in nixbase32 (read also in hex and base64). The store path is a hash too: SHA-256 over
  *
  *   fingerprint := type ":sha256:" hex(inner digest) ":/nix/store:" name
  *
@@ -16,12 +16,16 @@
  * with references as absolute store paths in byte order. The last kind can have none.
  */
 import { createHash } from "node:crypto";
-import { toHex } from "../base/bytes.js";
-import { StoreError } from "../base/errors.js";
-import { encodeNixBase32 } from "./nixbase32.js";
+import { quoteBytes, toHex } from "../base/bytes.js";
+import { isStoreError, StoreError } from "../base/errors.js";
+import {
+  DIGEST_BYTES,
+  formatHash,
+  type HashAlgorithm,
+  isHashAlgorithm,
+  parseDigest,
+} from "./nix-hash.js";
 import { STORE_DIR, StorePath } from "./store-path.js";
-
-export type HashAlgorithm = "md5" | "sha1" | "sha256" | "sha512";
 
 export type ContentAddress =
   | {
@@ -33,12 +37,40 @@ export type ContentAddress =
   /** The bytes of a single file, which may name other store paths. */
   | { readonly method: "text"; readonly algorithm: "sha256"; readonly digest: Uint8Array };
 
-const DIGEST_BYTES = { md5: 16, sha1: 20, sha256: 32, sha512: 64 } as const;
 const PREFIX = { nar: "fixed:r", flat: "fixed", text: "text" } as const;
 
 /** The text form, as in the `CA` line of a narinfo: `fixed:r:sha256:<nixbase32>`. */
 export function formatContentAddress(ca: ContentAddress): string {
-  return `${PREFIX[ca.method]}:${ca.algorithm}:${encodeNixBase32(ca.digest)}`;
+  return `${PREFIX[ca.method]}:${formatHash(ca)}`;
+}
+
+/**
+ * Reads the text form.
+ *
+ * @throws {StoreError} `invalid-argument`, quoting it and saying what is wrong with it.
+ */
+export function parseContentAddress(text: string): ContentAddress {
+  const [, prefix, algorithm = "", digestText = ""] =
+    /^(fixed:r|fixed|text):([^:]*):(.*)$/s.exec(text) ?? [];
+  try {
+    if (prefix === undefined) {
+      throw malformed(
+        "it is not text:HASH, fixed:HASH or fixed:r:HASH with HASH as algorithm:digest",
+      );
+    }
+    if (!isHashAlgorithm(algorithm)) {
+      throw malformed(`unknown algorithm ${quoteBytes(Buffer.from(algorithm))}`);
+    }
+    const digest = parseDigest(algorithm, digestText);
+    if (prefix !== "text")
+      return { method: prefix === "fixed" ? "flat" : "nar", algorithm, digest };
+    if (algorithm === "sha256") return { method: "text", algorithm, digest };
+    throw malformed(`texts are addressed by sha256, not by ${algorithm}`);
+  } catch (error) {
+    if (!isStoreError(error)) throw error;
+    const quoted = quoteBytes(Buffer.from(text.slice(0, 256)));
+    throw malformed(`Invalid content address ${quoted}: ${error.message}`);
+  }
 }
 
 /** @throws {StoreError} `invalid-argument` when the digest is not as long as its algorithm says. */
@@ -106,4 +138,8 @@ function makeStorePath(type: string, inner: Uint8Array, name: string): StorePath
     hash[slot] = (hash[slot] as number) ^ byte;
   }
   return StorePath.from(hash, name);
+}
+
+function malformed(message: string): StoreError {
+  return new StoreError("invalid-argument", message);
 }

@@ -53,6 +53,12 @@ export function decodeNixBase32(text: string, lengthBytes?: number): Buffer {
   return bytes;
 }
 
+/** The value of a character, given as its byte; `undefined` when it is not in the alphabet. */
+export function digitOfNixBase32(byte: number): number | undefined {
+  const digit = ALPHABET.indexOf(String.fromCharCode(byte));
+  return digit < 0 ? undefined : digit;
+}
+
 function textLength(lengthBytes: number): number {
   return Math.ceil((lengthBytes * 8) / 5);
 }

@@ -17,6 +17,8 @@ export const STORE_DIR = "/nix/store";
 /** Characters of the hash part. */
 export const HASH_TEXT_LENGTH = 32;
 const NAME_LENGTH_MAX = 211;
+/** Characters of a message that quotes what it refuses: enough for anything that was meant well. */
+const QUOTED_MAX = 512;
 
 /** The name of one object in a Nix store. Immutable; its bytes are not to be written to. */
 export class StorePath {
@@ -57,10 +59,7 @@ export class StorePath {
       return StorePath.from(hash, basename.slice(HASH_TEXT_LENGTH + 1));
     } catch (error) {
       if (!isStoreError(error)) throw error;
-      throw new StoreError(
-        error.code,
-        `Invalid store path ${quoteBytes(Buffer.from(basename))}: ${error.message}`,
-      );
+      throw new StoreError(error.code, `Invalid store path ${quote(basename)}: ${error.message}`);
     }
   }
 
@@ -71,9 +70,7 @@ export class StorePath {
    */
   static parseAbsolute(path: string): StorePath {
     if (!path.startsWith(`${STORE_DIR}/`)) {
-      throw malformed(
-        `Invalid store path ${quoteBytes(Buffer.from(path))}: it is not in ${STORE_DIR}`,
-      );
+      throw malformed(`Invalid store path ${quote(path)}: it is not in ${STORE_DIR}`);
     }
     return StorePath.parse(path.slice(STORE_DIR.length + 1));
   }
@@ -110,7 +107,7 @@ export function validateStorePathHash(hash: Uint8Array): void {
 export function validateStorePathName(name: string): void {
   const problem = nameProblem(name);
   if (problem !== undefined) {
-    throw malformed(`Invalid store path name ${quoteBytes(Buffer.from(name))}: ${problem}`);
+    throw malformed(`Invalid store path name ${quote(name)}: ${problem}`);
   }
 }
 
@@ -126,6 +123,10 @@ function nameProblem(name: string): string | undefined {
   }
   if (/^\.{1,2}(-|$)/.test(name)) return "its part before the first dash is . or ..";
   return undefined;
+}
+
+function quote(text: string): string {
+  return quoteBytes(Buffer.from(text.slice(0, QUOTED_MAX)));
 }
 
 function malformed(message: string): StoreError {

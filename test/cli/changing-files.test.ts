@@ -35,7 +35,7 @@ test.each<[title: string, change: (tree: string, turn: number) => void, at: stri
   });
   expect([status, stdout]).toEqual([1, ""]);
   expect(stderr).toBe(
-    `tvix-store: Cannot import "${tree}${at}": it changed while it was being read\n`,
+    `tvix-store: Cannot read "${tree}${at}": it changed while it was being read\n`,
   );
   expect(await store.list()).toEqual([]);
   rmSync(tree, { recursive: true });

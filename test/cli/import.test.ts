@@ -111,7 +111,7 @@ describe("tvix-store import refuses, naming the path, and lists nothing,", () =>
     const store = new TestStore();
     const { status, stdout, stderr } = await store.run(["import", tree]);
     expect([status, stdout]).toEqual([1, ""]);
-    expect(stderr).toMatch(/^tvix-store: Cannot import ".*\n$/);
+    expect(stderr).toMatch(/^tvix-store: Cannot read ".*\n$/);
     expect(await store.list()).toEqual([]);
     expect(readdirSync(join(store.folder, "tmp"))).toEqual([]);
     return stderr;
@@ -119,7 +119,7 @@ describe("tvix-store import refuses, naming the path, and lists nothing,", () =>
 
   test("what does not exist", async () => {
     expect(await refusal(join(folder, "absent"))).toContain(
-      `Cannot import "${folder}/absent": no such file or folder`,
+      `Cannot read "${folder}/absent": no such file or folder`,
     );
   });
 
@@ -133,7 +133,7 @@ describe("tvix-store import refuses, naming the path, and lists nothing,", () =>
     writeFileSync(join(tree, "first"), noise(100_000));
     mkdirSync(join(tree, "in"));
     make(join(tree, "in", "it"));
-    const message = `Cannot import "${tree}/in/it": it is a ${kind}; a store holds`;
+    const message = `Cannot read "${tree}/in/it": it is a ${kind}; a store holds`;
     expect(await refusal(tree)).toContain(message);
     expect(await refusal(join(tree, "in", "it"))).toContain(message);
   });
@@ -155,7 +155,7 @@ describe("tvix-store import refuses, naming the path, and lists nothing,", () =>
     if (kind === "file") writeFileSync(path, "x");
     else mkdirSync(path);
     chmodSync(path, 0);
-    const message = `Cannot import "${path}": permission denied`;
+    const message = `Cannot read "${path}": permission denied`;
     if (process.getuid?.() !== 0) {
       expect(await refusal(tree)).toContain(message);
       return;

@@ -114,7 +114,7 @@ describe.skipIf(nixObstacle !== undefined)("Looking into a store path agrees wit
     expect(await store.output("cat", `${path}/small`)).toBe(expected);
   });
 
-  test.each([[], ["-s"], ["-S"], ["-s", "-S"], ["--sigs"]])(
+  test.each([[], ["-s"], ["-S"], ["-s", "-S"], ["-sSh"], ["-r", "-s"], ["--sigs"]])(
     "in path-info %s %s",
     async (...flags) => {
       const expected = await nix.output("nix", "path-info", ...flags, path);

@@ -4,6 +4,8 @@ import { TestStore } from "../support/cli.js";
 
 const HASH = "00000000000000000000000000000000";
 const COMMANDS = ["import", "mount", "ls", "cat", "readlink", "path-info", "nar dump"];
+/** Those that touch no store. */
+const STORELESS = ["hash path", "hash file", "key generate", "key public"];
 
 describe("Wrong usage exits with 2, says why on stderr, and makes no store", () => {
   const store = new TestStore();
@@ -41,10 +43,9 @@ describe("Wrong usage exits with 2, says why on stderr, and makes no store", () 
     [`ls ${HASH} --directory-service-addr ftp://host/x`, "Invalid address"],
     [`ls ${HASH} --path-info-service-addr s3://bucket`, "Invalid address"],
     [`mount --list-root=maybe ${HASH}`, 'Given: "maybe"'],
-    ...COMMANDS.filter((each) => each !== "path-info").map((each): [string, string] => [
-      each,
-      missing,
-    ]),
+    ...[...COMMANDS, ...STORELESS]
+      .filter((each) => each !== "path-info" && each !== "key public")
+      .map((each): [string, string] => [each, missing]),
   ])("tvix-store %s", async (command, message) => {
     const { status, stdout, stderr } = await store.run(command.split(" ").filter(Boolean));
     expect([status, stdout]).toEqual([2, ""]);
@@ -78,9 +79,21 @@ describe("Help", () => {
     expect(Math.max(...help.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
   });
 
+  test.each(STORELESS)("of %s shows its options, an example and exit codes", async (command) => {
+    const help = await store.output(...command.split(" "), "--help");
+    expect(help).toContain(`tvix-store ${command}`);
+    expect(help).toContain("[env: TVIX_JSON]");
+    expect(help).not.toContain("--store-dir");
+    expect(help).toMatch(/Examples:\n {2}tvix-store /);
+    expect(help).toMatch(/Exit codes: 0 done, 1 failed, 2 wrong usage\n$/);
+  });
+
   test("lists every command", async () => {
     const help = await store.output("--help");
-    for (const command of [...COMMANDS.map((each) => each.split(" ")[0]), "completion"]) {
+    for (const command of [
+      ...[...COMMANDS, ...STORELESS].map((each) => each.split(" ")[0]),
+      "completion",
+    ]) {
       expect(help).toMatch(new RegExp(`^ {2}tvix-store ${command} .*\\S`, "m"));
     }
     expect(await store.output("nar", "--help")).toContain("tvix-store nar dump");

@@ -4,11 +4,12 @@ import {
   type ContentAddress,
   contentAddressedPath,
   formatContentAddress,
-  type HashAlgorithm,
   narStorePath,
+  parseContentAddress,
   validateContentAddress,
 } from "../../src/store/content-address.js";
-import type { StorePath } from "../../src/store/store-path.js";
+import type { HashAlgorithm } from "../../src/store/nix-hash.js";
+import { StorePath } from "../../src/store/store-path.js";
 import { NAR_FIXTURES } from "./support/nar-fixtures.js";
 
 describe("narStorePath()", () => {
@@ -69,6 +70,19 @@ describe("contentAddressedPath()", () => {
     );
   });
 
+  it("finds where others put trees by sha1, and trees with references", () => {
+    const sha1 = Buffer.from("0beec7b5ea3f0fdbc95d0dd47f3c5bc275da8a33", "hex");
+    const bar = contentAddressedPath({ method: "nar", algorithm: "sha1", digest: sha1 }, "bar", []);
+    expect(bar.basename).toBe("mp57d33657rf34lzvlbpfa1gjfv5gmpg-bar");
+    const ca = parseContentAddress(
+      "fixed:r:sha256:1xqkzcb3909fp07qngljr4wcdnrh1gdam1m2n29i6hhrxlmkgkv1",
+    );
+    const foo = StorePath.parse("dxwkwjzdaq7ka55pkk252gh32bgpmql4-foo");
+    expect(contentAddressedPath(ca, "baz", [foo]).basename).toBe(
+      "s89y431zzhmdn3k8r96rvakryddkpv2v-baz",
+    );
+  });
+
   it("counts references in any order, and one to itself", () => {
     const ca = { method: "nar", algorithm: "sha256", digest: Buffer.alloc(32) } as const;
     const [a, b] = ["a", "b"].map((name) => narStorePath(name, Buffer.alloc(32))) as [
@@ -115,6 +129,52 @@ describe("formatContentAddress()", () => {
     expect(
       formatContentAddress({ method: "text", algorithm: "sha256", digest: Buffer.alloc(32) }),
     ).toBe(`text:sha256:${"0".repeat(52)}`);
+  });
+});
+
+describe("parseContentAddress()", () => {
+  it.each(FIXED)("reads %s %s in every base", (method, algorithm, hex) => {
+    const digest = Buffer.from(hex, "hex");
+    const ca = { method, algorithm, digest } as ContentAddress;
+    const text = formatContentAddress(ca);
+    expect(parseContentAddress(text)).toEqual(ca);
+    const prefix = text.slice(0, text.lastIndexOf(":"));
+    for (const other of [hex, digest.toString("base64")]) {
+      expect(parseContentAddress(`${prefix}:${other}`)).toEqual(ca);
+    }
+  });
+
+  it("reads texts", () => {
+    const ca = { method: "text", algorithm: "sha256", digest: Buffer.alloc(32, 3) } as const;
+    expect(parseContentAddress(formatContentAddress(ca))).toEqual(ca);
+  });
+
+  it("reads what Nix wrote", () => {
+    expect(parseContentAddress("fixed:r:sha1:1ak1ymbmsfx7z8kh09jzkr3a4dvkrfjw")).toEqual({
+      method: "nar",
+      algorithm: "sha1",
+      digest: Buffer.from("5cba3c77236ae4f9650270a27fbad375551fa60a", "hex"),
+    });
+  });
+
+  it.each([
+    ["nothing", "", "it is not text:HASH"],
+    ["another kind", "git:sha1:1ak1ymbmsfx7z8kh09jzkr3a4dvkrfjw", "it is not text:HASH"],
+    ["another method", "fixed:git:sha1:1ak1ymbmsfx7z8kh09jzkr3a4dvkrfjw", "unknown algorithm"],
+    ["a digest alone", "fixed:1ak1ymbmsfx7z8kh09jzkr3a4dvkrfjw", "it is not text:HASH"],
+    ["SRI", `fixed:sha1-${Buffer.alloc(20).toString("base64")}`, "it is not text:HASH"],
+    ["no digest", "fixed:r:sha256:", "0 characters, expected 64 (hex), 52 (nixbase32) or 44"],
+    ["another algorithm", `fixed:sha384:${"0".repeat(96)}`, 'unknown algorithm "sha384"'],
+    ["a text by sha1", `text:sha1:${"0".repeat(32)}`, "not by sha1"],
+    ["bytes after the digest", `text:sha256:${"0".repeat(52)}\n`, "53 characters"],
+    ["a digest with a wrong character", `fixed:sha1:${"e".repeat(32)}`, "not in the alphabet"],
+  ])("refuses %s", (_title, text, message) => {
+    expect(() => parseContentAddress(text)).toThrow(
+      expect.objectContaining({
+        code: "invalid-argument",
+        message: expect.stringContaining(message),
+      }),
+    );
   });
 });
 

@@ -17,23 +17,28 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   readonly timeoutMs?: number;
+  /** What it finds on stdin; nothing without. */
+  readonly input?: Uint8Array | string;
 }
 
 /** Far beyond what anything takes on a busy machine: a backstop, not a measurement. */
 const TIMEOUT_MS = 600_000;
 
-/** Runs `program` to its end, without input. */
+/** Runs `program` to its end. */
 export function runProgram(
   program: string,
   args: readonly string[],
-  { env = process.env, cwd, timeoutMs = TIMEOUT_MS }: RunOptions = {},
+  { env = process.env, cwd, timeoutMs = TIMEOUT_MS, input }: RunOptions = {},
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       env,
       ...(cwd === undefined ? {} : { cwd }),
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
+    // A program that does not read it all closes the pipe.
+    child.stdin.on("error", () => {});
+    child.stdin.end(input);
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));

@@ -15,14 +15,27 @@ const CONFIGURATION = `
 build-users-group =
 substituters =
 experimental-features = nix-command ca-derivations
+sandbox = true
+sandbox-paths = /bin /usr /lib /lib64
 `;
+
+/** `nix path-info --json` of one path. */
+export interface NixPathInfo {
+  readonly path: string;
+  readonly narHash: string;
+  readonly narSize: number;
+  readonly references: readonly string[];
+  readonly ca?: string;
+  readonly signatures?: readonly string[];
+}
 
 export class RealNix {
   readonly #environment: Record<string, string | undefined>;
 
-  constructor(folder = temporaryFolder()) {
+  /** @param configuration lines of nix.conf beside the usual ones */
+  constructor(configuration = "", folder = temporaryFolder()) {
     for (const name of ["etc", "home", "root"]) mkdirSync(join(folder, name));
-    writeFileSync(join(folder, "etc", "nix.conf"), CONFIGURATION);
+    writeFileSync(join(folder, "etc", "nix.conf"), `${CONFIGURATION}${configuration}\n`);
     this.#environment = {
       ...cleanEnvironment(),
       NIX_REMOTE: `local?root=${join(folder, "root")}`,
@@ -41,6 +54,26 @@ export class RealNix {
     return (await this.output("nix-store", "--add", path)).trimEnd();
   }
 
+  /** The store path of `builtins.toFile`, which refers to the store paths that `text` is made with. */
+  async addText(name: string, text: string, ...references: string[]): Promise<string> {
+    const paths = references.map((path) => `"\${builtins.storePath ${path}}"`).join(" + ");
+    const content = [JSON.stringify(text), ...(paths === "" ? [] : [paths])].join(" + ");
+    return await this.output(
+      "nix",
+      "eval",
+      "--impure",
+      "--raw",
+      "--expr",
+      `builtins.toFile "${name}" (${content})`,
+    );
+  }
+
+  /** What it knows about paths in its store, all of them when none is given. */
+  async pathInfos(...paths: string[]): Promise<NixPathInfo[]> {
+    const what = paths.length === 0 ? ["--all"] : paths;
+    return JSON.parse(await this.output("nix", "path-info", "--json", ...what)) as NixPathInfo[];
+  }
+
   /** The NAR of something on disk. */
   async dump(path: string): Promise<Buffer> {
     return (await this.#run("nix-store", ["--dump", path])).output;
@@ -52,7 +85,10 @@ export class RealNix {
   }
 
   /** What a command prints; throws with what it said when it fails. */
-  async output(program: "nix" | "nix-store" | "nix-hash", ...args: string[]): Promise<string> {
+  async output(
+    program: "nix" | "nix-store" | "nix-hash" | "nix-instantiate",
+    ...args: string[]
+  ): Promise<string> {
     return (await this.#run(program, args)).stdout;
   }
 

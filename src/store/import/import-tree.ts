@@ -2,9 +2,11 @@
  * Importing: a tree on disk becomes a store path whose hash follows from its content.
  */
 import { loadSmallHash } from "../../castore/digest.js";
-import { narStorePath } from "../content-address.js";
+import { contentAddressedPath } from "../content-address.js";
 import type { PathInfoService } from "../path-info/service.js";
 import type { PathInfo } from "../path-info.js";
+import type { ReferenceCandidates } from "../references/candidates.js";
+import { ReferenceScanner } from "../references/scanner.js";
 import { type ImportProgress, type IngestTargets, ingestTree } from "./ingest.js";
 
 export interface ImportTargets extends IngestTargets {
@@ -12,8 +14,10 @@ export interface ImportTargets extends IngestTargets {
 }
 
 /**
- * Stores the tree at `path` as the content-addressed store path called `name` (`fixed:r:sha256`, no
- * references), as `nix-store --add` would. The path info comes last: when it is there, so is everything.
+ * Stores the tree at `path` as the content-addressed store path called `name` (`fixed:r:sha256`). It refers
+ * to those of `candidates` that its NAR names: to none without them, as with `nix-store --add`. It cannot
+ * refer to itself, whose path is not known before. The path info comes last: when it is there, so is
+ * everything.
  *
  * @throws {StoreError} naming the path at fault; no path info is stored then.
  */
@@ -22,16 +26,22 @@ export async function importTree(
   name: string,
   targets: ImportTargets,
   onProgress?: (progress: ImportProgress) => void,
+  candidates?: ReferenceCandidates,
 ): Promise<PathInfo> {
   await loadSmallHash();
-  const { node, narSha256, narSize } = await ingestTree(path, targets, onProgress);
+  const scanner = candidates && new ReferenceScanner(candidates);
+  const { node, narSha256, narSize } = await ingestTree(path, targets, onProgress, (bytes) =>
+    scanner?.update(bytes),
+  );
+  const references = scanner?.references ?? [];
+  const ca = { method: "nar", algorithm: "sha256", digest: narSha256 } as const;
   return await targets.pathInfos.put({
-    storePath: narStorePath(name, narSha256),
+    storePath: contentAddressedPath(ca, name, references),
     node,
-    references: [],
+    references,
     narSize,
     narSha256,
     signatures: [],
-    ca: { method: "nar", algorithm: "sha256", digest: narSha256 },
+    ca,
   });
 }

@@ -9,7 +9,7 @@ import type { DirectoryEntry } from "../../castore/directory.js";
 import { directoryFrom } from "../../castore/directory-codec.js";
 import type { Node } from "../../castore/node.js";
 import { type NarHash, NarHasher } from "../nar/hasher.js";
-import { NarWriter } from "../nar/writer.js";
+import { type NarSink, NarWriter } from "../nar/writer.js";
 import { StableFile } from "./stable-file.js";
 import { type WalkStep, walk } from "./walk.js";
 
@@ -35,7 +35,7 @@ export interface IngestedTree extends NarHash {
 }
 
 /**
- * Stores the tree at `path`. When it resolves, all of it is durable.
+ * Stores the tree at `path`. When it resolves, all of it is durable. `onNar` is given the NAR as it passes.
  *
  * @throws {StoreError} naming the path that could not be read, is of an unsupported kind, or changed.
  */
@@ -43,8 +43,9 @@ export async function ingestTree(
   path: Uint8Array,
   targets: IngestTargets,
   onProgress: (progress: ImportProgress) => void = () => {},
+  onNar: NarSink = () => {},
 ): Promise<IngestedTree> {
-  const ingest = new Ingest(targets, onProgress);
+  const ingest = new Ingest(targets, onProgress, onNar);
   try {
     for (const step of walk(path)) await ingest.take(step);
     return await ingest.finish();
@@ -74,16 +75,24 @@ class Ingest {
   readonly #onProgress: (progress: ImportProgress) => void;
   readonly #pending = new TaskPool(PENDING_BLOBS_MAX);
   readonly #hasher = new NarHasher();
-  readonly #nar = new NarWriter((bytes) => this.#hasher.update(bytes));
+  readonly #nar: NarWriter;
   readonly #stack: OpenDirectory[] = [];
   #root: Promise<Node> | undefined;
   #entries = 0;
   #bytes = 0;
 
-  constructor(targets: IngestTargets, onProgress: (progress: ImportProgress) => void) {
+  constructor(
+    targets: IngestTargets,
+    onProgress: (progress: ImportProgress) => void,
+    onNar: NarSink,
+  ) {
     this.#blobs = targets.blobs;
     this.#putter = targets.directories.startPut();
     this.#onProgress = onProgress;
+    this.#nar = new NarWriter((bytes) => {
+      this.#hasher.update(bytes);
+      onNar(bytes);
+    });
   }
 
   async take(step: WalkStep): Promise<void> {

@@ -6,7 +6,7 @@ import { errnoOf, messageOf, StoreError } from "../../base/errors.js";
 
 /** A system error, or one of ours without the path, as a `StoreError` that names `path`. */
 export function treeError(path: Uint8Array, error: unknown): StoreError {
-  const what = `Cannot import ${quoteBytes(path)}`;
+  const what = `Cannot read ${quoteBytes(path)}`;
   if (error instanceof StoreError) return new StoreError(error.code, `${what}: ${error.message}`);
   switch (errnoOf(error)) {
     case "ENOENT":
@@ -26,7 +26,7 @@ export function treeError(path: Uint8Array, error: unknown): StoreError {
 export function changed(path: Uint8Array): StoreError {
   return new StoreError(
     "unavailable",
-    `Cannot import ${quoteBytes(path)}: it changed while it was being read`,
+    `Cannot read ${quoteBytes(path)}: it changed while it was being read`,
   );
 }
 
@@ -34,6 +34,6 @@ export function changed(path: Uint8Array): StoreError {
 export function unsupportedType(path: Uint8Array, type: string): StoreError {
   return new StoreError(
     "invalid-argument",
-    `Cannot import ${quoteBytes(path)}: it is a ${type}; a store holds files, folders and symlinks`,
+    `Cannot read ${quoteBytes(path)}: it is a ${type}; a store holds files, folders and symlinks`,
   );
 }

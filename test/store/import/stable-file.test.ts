@@ -19,7 +19,7 @@ import { temporaryFolder } from "../../support/temp.js";
 const folder = temporaryFolder();
 const path = join(folder, "file");
 const open = (at = path) => StableFile.openFile(bytes(at), bytes("shown/path"));
-const message = (what: string) => `Cannot import "shown/path": ${what}`;
+const message = (what: string) => `Cannot read "shown/path": ${what}`;
 const changed = {
   code: "unavailable",
   message: message("it changed while it was being read"),

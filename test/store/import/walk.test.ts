@@ -129,7 +129,7 @@ describe("walk()", () => {
   it.each(["/absent", "/absent/below"])("fails on %s with not-found", (path) => {
     expect(failure(() => steps(folder + path))).toMatchObject({
       code: "not-found",
-      message: `Cannot import "${folder}${path}": no such file or folder`,
+      message: `Cannot read "${folder}${path}": no such file or folder`,
     });
   });
 
@@ -168,7 +168,7 @@ describe("walk() on a tree that changes", () => {
     };
     expect(failure(run)).toMatchObject({
       code: "unavailable",
-      message: `Cannot import "${root}/in": it changed while it was being read`,
+      message: `Cannot read "${root}/in": it changed while it was being read`,
     });
   });
 
@@ -198,7 +198,7 @@ describe("walk() on a tree that changes", () => {
     };
     expect(failure(run)).toMatchObject({
       code: "unavailable",
-      message: `Cannot import "${root}/b": it changed while it was being read`,
+      message: `Cannot read "${root}/b": it changed while it was being read`,
     });
     expect(seen).toEqual(["folder", "file"]);
   });
