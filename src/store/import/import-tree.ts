@@ -1,14 +1,12 @@
 /**
  * Importing: a tree on disk becomes a store path whose hash follows from its content.
  */
-import { narStorePath } from "../content-address.js";
-import type { PathInfoService } from "../path-info/service.js";
+import type { TreeTargets } from "../../castore/tree-upload.js";
 import type { PathInfo } from "../path-info.js";
-import { type ImportProgress, type IngestTargets, ingestTree } from "./ingest.js";
+import { addPathInfo, type PathInfoTargets } from "./add-path-info.js";
+import { type ImportProgress, ingestTree } from "./ingest.js";
 
-export interface ImportTargets extends IngestTargets {
-  readonly pathInfos: PathInfoService;
-}
+export interface ImportTargets extends TreeTargets, PathInfoTargets {}
 
 /**
  * Stores the tree at `path` as the content-addressed store path called `name` (`fixed:r:sha256`, no
@@ -22,14 +20,5 @@ export async function importTree(
   targets: ImportTargets,
   onProgress?: (progress: ImportProgress) => void,
 ): Promise<PathInfo> {
-  const { node, narSha256, narSize } = await ingestTree(path, targets, onProgress);
-  return await targets.pathInfos.put({
-    storePath: narStorePath(name, narSha256),
-    node,
-    references: [],
-    narSize,
-    narSha256,
-    signatures: [],
-    ca: { method: "nar", algorithm: "sha256", digest: narSha256 },
-  });
+  return await addPathInfo(name, await ingestTree(path, targets, onProgress), targets);
 }

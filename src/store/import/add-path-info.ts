@@ -1,0 +1,36 @@
+/**
+ * The last step of every import: what was stored gets the name its content gives it.
+ */
+import { narStorePath } from "../content-address.js";
+import type { IngestedTree } from "../nar/ingest.js";
+import type { NarRecords } from "../nar/records.js";
+import type { PathInfoService } from "../path-info/service.js";
+import type { PathInfo } from "../path-info.js";
+
+export interface PathInfoTargets {
+  readonly pathInfos: PathInfoService;
+  /** Where it is remembered which NAR belongs to which node. */
+  readonly nars?: NarRecords | undefined;
+}
+
+/** Stores the path info of a tree that is stored itself: `fixed:r:sha256`, called `name`, no references. */
+export async function addPathInfo(
+  name: string,
+  { node, narSha256, narSize }: IngestedTree,
+  { pathInfos, nars }: PathInfoTargets,
+): Promise<PathInfo> {
+  // Started together, they share a commit.
+  const [pathInfo] = await Promise.all([
+    pathInfos.put({
+      storePath: narStorePath(name, narSha256),
+      node,
+      references: [],
+      narSize,
+      narSha256,
+      signatures: [],
+      ca: { method: "nar", algorithm: "sha256", digest: narSha256 },
+    }),
+    nars?.remember(node, { narSha256, narSize }),
+  ]);
+  return pathInfo;
+}
