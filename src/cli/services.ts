@@ -8,6 +8,8 @@ import type { BlobService } from "../castore/blob/service.js";
 import { MemoryDirectoryService } from "../castore/directory/memory.js";
 import type { DirectoryService } from "../castore/directory/service.js";
 import { LocalStore } from "../castore/local/store.js";
+import { LocalNarRecords } from "../store/nar/local-records.js";
+import type { NarRecords } from "../store/nar/records.js";
 import { LocalPathInfoService } from "../store/path-info/local.js";
 import { MemoryPathInfoService } from "../store/path-info/memory.js";
 import type { PathInfoService } from "../store/path-info/service.js";
@@ -26,6 +28,8 @@ export interface Services extends AsyncDisposable {
   readonly blobs: BlobService;
   readonly directories: DirectoryService;
   readonly pathInfos: PathInfoService;
+  /** What the local store of the path infos knows of NARs; none when they are elsewhere. */
+  readonly nars: NarRecords | undefined;
 }
 
 /** The local stores behind the three services, which a mount reads from. */
@@ -69,6 +73,7 @@ export async function openServices(
     blobs: await openBlobs(addresses.blobs, stores, remote),
     directories: await openDirectories(addresses.directories, stores, remote),
     pathInfos: await openPathInfos(addresses.pathInfos, stores, remote),
+    nars: await openNarRecords(addresses.pathInfos, stores),
     [Symbol.asyncDispose]: close,
   }));
 }
@@ -166,6 +171,14 @@ async function openPathInfos(
   }
   if (address.scheme === "memory") return new MemoryPathInfoService();
   return (remote as RemoteServices).pathInfos(address);
+}
+
+async function openNarRecords(
+  address: Address,
+  stores: OpenStores,
+): Promise<NarRecords | undefined> {
+  if (address.scheme !== "local") return undefined;
+  return new LocalNarRecords((await stores.open(address.folder)).index);
 }
 
 /** Each folder is opened once, whichever services live in it. */

@@ -13,6 +13,7 @@ import type { GetPathInfoRequest__Output } from "../gen/tvix/store/v1/GetPathInf
 import { findMissing } from "../store/completeness.js";
 import { checkContentAddress } from "../store/content-address-check.js";
 import { NarCalculator } from "../store/nar/calculation.js";
+import type { NarRecords } from "../store/nar/records.js";
 import { encodeNixBase32 } from "../store/nixbase32.js";
 import type { PathInfoService } from "../store/path-info/service.js";
 import { decodePathInfo, encodePathInfo } from "../store/path-info-codec.js";
@@ -23,6 +24,8 @@ export interface StoreServices {
   readonly blobs: BlobService;
   readonly directories: DirectoryService;
   readonly pathInfos: PathInfoService;
+  /** Where calculated NARs are kept; without it, in memory. */
+  readonly nars?: NarRecords | undefined;
 }
 
 export interface PathInfoPolicy {
@@ -36,7 +39,7 @@ export function pathInfoMethods(
   handlers: CallHandlers,
   policy: PathInfoPolicy,
 ): UntypedServiceImplementation {
-  const calculator = new NarCalculator(services);
+  const calculator = new NarCalculator(services, services.nars);
   return {
     Get: handlers.unary((request: GetPathInfoRequest__Output, context) =>
       get(services.pathInfos, request, context),

@@ -85,16 +85,6 @@ export function validateContentAddress(ca: ContentAddress): void {
 }
 
 /**
- * The store path of content that refers to no store path, found by the SHA-256 of its NAR: the path of
- * the content address `fixed:r:sha256`.
- *
- * @throws {StoreError} `invalid-argument` when `name` is not valid in a store path.
- */
-export function narStorePath(name: string, narSha256: Uint8Array): StorePath {
-  return makeStorePath("source", narSha256, name);
-}
-
-/**
  * The store path of content with this address, called `name`, that refers to `references`. Does it refer
  * to itself, `selfReference` says so: its own path is not among them.
  *

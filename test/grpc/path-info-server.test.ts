@@ -4,7 +4,7 @@ import { directoryFrom } from "../../src/castore/directory-codec.js";
 import { encodeNode } from "../../src/castore/node-codec.js";
 import { FAMILIES, type Family, serviceDefinitions } from "../../src/grpc/definitions.js";
 import type { GrpcServerOptions } from "../../src/grpc/server.js";
-import { narStorePath } from "../../src/store/content-address.js";
+import { contentAddressedPath } from "../../src/store/content-address.js";
 import type { PathInfo } from "../../src/store/path-info.js";
 import { encodePathInfo } from "../../src/store/path-info-codec.js";
 import { StorePath } from "../../src/store/store-path.js";
@@ -25,7 +25,11 @@ async function prepare(family: Family, options: Partial<GrpcServerOptions> = {})
   const node = await storeTree(fixture.tree, services);
   const narSha256 = Buffer.from(fixture.sha256, "hex");
   const pathInfo: PathInfo = {
-    storePath: narStorePath(fixture.name, narSha256),
+    storePath: contentAddressedPath(
+      { method: "nar", algorithm: "sha256", digest: narSha256 },
+      fixture.name,
+      [],
+    ),
     node,
     references: [],
     narSize: BigInt(fixture.length),

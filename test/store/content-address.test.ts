@@ -4,7 +4,6 @@ import {
   type ContentAddress,
   contentAddressedPath,
   formatContentAddress,
-  narStorePath,
   parseContentAddress,
   validateContentAddress,
 } from "../../src/store/content-address.js";
@@ -12,7 +11,12 @@ import type { HashAlgorithm } from "../../src/store/nix-hash.js";
 import { StorePath } from "../../src/store/store-path.js";
 import { NAR_FIXTURES } from "./support/nar-fixtures.js";
 
-describe("narStorePath()", () => {
+/** Where content goes that refers to nothing. */
+function narStorePath(name: string, digest: Uint8Array): StorePath {
+  return contentAddressedPath({ method: "nar", algorithm: "sha256", digest }, name, []);
+}
+
+describe("contentAddressedPath() of a NAR", () => {
   it.each(NAR_FIXTURES)("finds where Nix would put $title", ({ sha256, name, hash }) => {
     const path = narStorePath(name, Buffer.from(sha256, "hex"));
     expect(path.toString()).toBe(`/nix/store/${hash}-${name}`);

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { narStorePath } from "../../src/store/content-address.js";
+import { contentAddressedPath } from "../../src/store/content-address.js";
 import { ingestTree } from "../../src/store/import/ingest.js";
 import { memoryServices } from "../store/support/tree.js";
 import { noise } from "../support/bytes.js";
@@ -40,7 +40,11 @@ function makeTree(round: number): string {
 /** What the store path must be, worked out without any store on disk. */
 async function storePathOf(tree: string): Promise<string> {
   const { narSha256 } = await ingestTree(Buffer.from(tree), memoryServices());
-  return narStorePath("tree", narSha256).toString();
+  return contentAddressedPath(
+    { method: "nar", algorithm: "sha256", digest: narSha256 },
+    "tree",
+    [],
+  ).toString();
 }
 
 interface Kill {

@@ -1,9 +1,9 @@
 import type { Argv } from "yargs";
-import { decodeUtf8, quoteBytes } from "../../base/bytes.js";
 import type { DirectoryService } from "../../castore/directory/service.js";
 import type { DirectoryNode, Node } from "../../castore/node.js";
+import { type JsonEntry, jsonEntry, jsonText, noEntries, printEntry } from "../listing.js";
 import { JSON_OPTION, STORE_OPTIONS, withEnvironment } from "../options.js";
-import { displayName, printJson, printLine } from "../output.js";
+import { printJson } from "../output.js";
 import { openServices, type StoreArguments } from "../services.js";
 import { findObject, parseObjectArgument, readDirectory } from "../store-object.js";
 
@@ -83,76 +83,22 @@ async function listFolder(
   }
 }
 
-async function printEntry(path: Uint8Array, node: Node, long: boolean): Promise<void> {
-  if (!long) return await printLine(displayName(path));
-  const parts = [
-    Buffer.from(`${modeText(node)} ${sizeText(node)} `),
-    Buffer.from(displayName(path)),
-  ];
-  if (node.type === "symlink") {
-    parts.push(Buffer.from(" -> "), Buffer.from(displayName(node.target)));
-  }
-  await printLine(Buffer.concat(parts));
-}
-
-function modeText(node: Node): string {
-  switch (node.type) {
-    case "directory":
-      return "dr-xr-xr-x";
-    case "symlink":
-      return "lrwxrwxrwx";
-    case "file":
-      return node.executable ? "-r-xr-xr-x" : "-r--r--r--";
-  }
-}
-
-function sizeText(node: Node): string {
-  return (node.type === "file" ? node.size : 0n).toString().padStart(20);
-}
-
-/** The shape of `nix store ls --json`. */
-interface JsonNode {
-  readonly type: "regular" | "directory" | "symlink";
-  readonly size?: bigint;
-  readonly executable?: true;
-  readonly target?: string;
-  entries?: Record<string, JsonNode>;
-}
-
 async function describeNode(
   root: Node,
   directories: DirectoryService,
   options: LsArguments,
-): Promise<JsonNode> {
-  const result = jsonNode(root);
-  const waiting: [Node, JsonNode][] = options.directory ? [] : [[root, result]];
+): Promise<JsonEntry> {
+  const result: JsonEntry = jsonEntry(root);
+  const waiting: [Node, JsonEntry][] = options.directory ? [] : [[root, result]];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const [node, json] = next;
     if (node.type !== "directory") continue;
-    json.entries = {};
+    json.entries = noEntries();
     for (const entry of (await readDirectory(node, directories)).entries()) {
-      const child = jsonNode(entry.node);
-      json.entries[jsonName(entry.name)] = child;
+      const child = jsonEntry(entry.node);
+      json.entries[jsonText(entry.name)] = child;
       if (options.recursive) waiting.push([entry.node, child]);
     }
   }
   return result;
-}
-
-function jsonNode(node: Node): JsonNode {
-  switch (node.type) {
-    case "directory":
-      return { type: "directory" };
-    case "symlink":
-      return { type: "symlink", target: jsonName(node.target) };
-    case "file":
-      return node.executable
-        ? { type: "regular", size: node.size, executable: true }
-        : { type: "regular", size: node.size };
-  }
-}
-
-/** JSON has no bytes: what is not UTF-8 appears quoted, as in messages. */
-function jsonName(name: Uint8Array): string {
-  return decodeUtf8(name) ?? quoteBytes(name);
 }

@@ -1,42 +1,31 @@
 import type { Argv } from "yargs";
-import { renderNar } from "../../store/nar/render.js";
-import { EXIT_CODES, STORE_OPTIONS, withEnvironment } from "../options.js";
-import { writeOut } from "../output.js";
-import { openServices, type StoreArguments } from "../services.js";
-import { findObject, parseObjectArgument } from "../store-object.js";
-import { UsageError } from "../usage-error.js";
+import { EXIT_CODES } from "../options.js";
+import * as dump from "./nar/dump.js";
+import * as importing from "./nar/import.js";
+import * as ls from "./nar/ls.js";
+import * as restore from "./nar/restore.js";
 
-interface NarArguments extends StoreArguments {
-  readonly path: string;
-}
-
-const EXAMPLE = ["$0 nar dump <hash> | sha256sum", "the NAR hash, in hex"] as const;
+const COMMANDS = [
+  ["dump <path>", "Write what a store path holds to stdout as a NAR", dump],
+  ["restore <dest>", "Unpack the NAR on stdin to DEST", restore],
+  ["import", "Store the tree of the NAR on stdin, print its store path", importing],
+  ["ls <file>", "List what is in a NAR", ls],
+] as const;
 
 export function builder(yargs: Argv): Argv {
+  for (const [usage, summary, { builder, handler }] of COMMANDS) {
+    yargs.command(
+      usage,
+      summary,
+      (inner: Argv) => builder(inner).epilogue(EXIT_CODES) as Argv<object>,
+      // Yargs has checked the options against the builder.
+      (options) => handler(options as never),
+    );
+  }
   return yargs
-    .command(
-      "dump <path>",
-      "Write what a store path holds to stdout as a NAR",
-      (dump) =>
-        dump
-          .positional("path", { describe: "STORE-PATH[/SUB]", type: "string", demandOption: true })
-          .options(withEnvironment(STORE_OPTIONS))
-          .example(...EXAMPLE)
-          .epilogue(EXIT_CODES),
-      (options) => dumpNar(options as unknown as NarArguments),
-    )
-    .example(...EXAMPLE)
-    .demandCommand(1, "Say what to do with a NAR: tvix-store nar dump STORE-PATH");
+    .example("$0 nar dump <hash> | sha256sum", "the NAR hash, in hex")
+    .example("$0 nar restore ./tree < tree.nar", "unpacks")
+    .demandCommand(1, "Say what to do with a NAR: tvix-store nar dump|restore|import|ls");
 }
 
 export async function handler(): Promise<void> {}
-
-async function dumpNar(options: NarArguments): Promise<void> {
-  if (process.stdout.isTTY) {
-    throw new UsageError("A NAR is not for a terminal: redirect stdout to a file or a program");
-  }
-  const reference = parseObjectArgument(options.path);
-  await using services = await openServices(options, { create: false });
-  const { node } = await findObject(reference, services);
-  for await (const part of renderNar(node, services)) await writeOut(part);
-}

@@ -2,16 +2,14 @@
  * Importing: a tree on disk becomes a store path whose hash follows from its content.
  */
 import { loadSmallHash } from "../../castore/digest.js";
-import { contentAddressedPath } from "../content-address.js";
-import type { PathInfoService } from "../path-info/service.js";
+import type { TreeTargets } from "../../castore/tree-upload.js";
 import type { PathInfo } from "../path-info.js";
 import type { ReferenceCandidates } from "../references/candidates.js";
 import { ReferenceScanner } from "../references/scanner.js";
-import { type ImportProgress, type IngestTargets, ingestTree } from "./ingest.js";
+import { addPathInfo, type PathInfoTargets } from "./add-path-info.js";
+import { type ImportProgress, ingestTree } from "./ingest.js";
 
-export interface ImportTargets extends IngestTargets {
-  readonly pathInfos: PathInfoService;
-}
+export interface ImportTargets extends TreeTargets, PathInfoTargets {}
 
 /**
  * Stores the tree at `path` as the content-addressed store path called `name` (`fixed:r:sha256`). It refers
@@ -30,18 +28,6 @@ export async function importTree(
 ): Promise<PathInfo> {
   await loadSmallHash();
   const scanner = candidates && new ReferenceScanner(candidates);
-  const { node, narSha256, narSize } = await ingestTree(path, targets, onProgress, (bytes) =>
-    scanner?.update(bytes),
-  );
-  const references = scanner?.references ?? [];
-  const ca = { method: "nar", algorithm: "sha256", digest: narSha256 } as const;
-  return await targets.pathInfos.put({
-    storePath: contentAddressedPath(ca, name, references),
-    node,
-    references,
-    narSize,
-    narSha256,
-    signatures: [],
-    ca,
-  });
+  const ingested = await ingestTree(path, targets, onProgress, (bytes) => scanner?.update(bytes));
+  return await addPathInfo(name, ingested, targets, scanner?.references);
 }

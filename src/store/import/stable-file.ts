@@ -6,6 +6,7 @@
  */
 import type { BigIntStats } from "node:fs";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { entryPath } from "../../base/entry-path.js";
 import { StoreError } from "../../base/errors.js";
 import { changed, treeError, unsupportedType } from "./tree-error.js";
 
@@ -58,7 +59,7 @@ export class StableFile {
 
   /** Where entries of this folder are to be opened: not through names that may point elsewhere by now. */
   locate(name: Uint8Array): Buffer {
-    return Buffer.concat([Buffer.from(`/proc/self/fd/${this.#descriptor}/`), name]);
+    return entryPath(this.#descriptor, name);
   }
 
   /**

@@ -2,10 +2,11 @@
  * Size and hash of NARs, remembered.
  */
 import { LRUCache } from "lru-cache";
-import { StoreError } from "../../base/errors.js";
+import { isStoreError, StoreError } from "../../base/errors.js";
 import type { CallOptions } from "../../castore/blob/service.js";
 import type { Node } from "../../castore/node.js";
 import { type NarHash, NarHasher } from "./hasher.js";
+import type { NarRecords } from "./records.js";
 import { type RenderServices, renderNar } from "./render.js";
 
 const REMEMBERED_MAX = 10_000;
@@ -17,14 +18,19 @@ interface Running {
   waiting: number;
 }
 
-/** Calculates from the store's content. What is asked for twice at once is calculated once. */
+/**
+ * Calculates from the store's content. What is asked for twice at once is calculated once; what was calculated
+ * before is remembered: in memory, and in `records` for as long as these last.
+ */
 export class NarCalculator {
   readonly #services: RenderServices;
+  readonly #records: NarRecords | undefined;
   readonly #known = new LRUCache<string, NarHash>({ max: REMEMBERED_MAX });
   readonly #running = new Map<string, Running>();
 
-  constructor(services: RenderServices) {
+  constructor(services: RenderServices, records?: NarRecords) {
     this.#services = services;
+    this.#records = records;
   }
 
   /**
@@ -51,13 +57,36 @@ export class NarCalculator {
 
   #start(key: string, node: Node): Running {
     const abort = new AbortController();
-    const result = this.#render(node, abort.signal).then((hash) => {
+    const result = this.#find(node, abort.signal).then((hash) => {
       this.#known.set(key, hash);
       return hash;
     });
     const running: Running = { result, abort, waiting: 0 };
     this.#running.set(key, running);
     return running;
+  }
+
+  async #find(node: Node, signal: AbortSignal): Promise<NarHash> {
+    const recorded = await this.#recorded(node);
+    if (recorded !== undefined) return recorded;
+    const hash = await this.#render(node, signal);
+    try {
+      await this.#records?.remember(node, hash);
+    } catch (error) {
+      // It is right though it cannot be kept: on a full disk it is calculated again the next time.
+      if (!isStoreError(error, "unavailable")) throw error;
+    }
+    return hash;
+  }
+
+  async #recorded(node: Node): Promise<NarHash | undefined> {
+    try {
+      return await this.#records?.hash(node);
+    } catch (error) {
+      // What is calculated takes the place of a damaged record.
+      if (isStoreError(error, "corrupt")) return undefined;
+      throw error;
+    }
   }
 
   async #render(node: Node, signal: AbortSignal): Promise<NarHash> {

@@ -2,11 +2,11 @@
  * Renders content-addressed trees as NARs.
  */
 import { mapOrdered } from "../../base/concurrency.js";
-import { StoreError } from "../../base/errors.js";
-import type { BlobReader, BlobService, CallOptions } from "../../castore/blob/service.js";
+import type { BlobService, CallOptions } from "../../castore/blob/service.js";
 import type { DirectoryService } from "../../castore/directory/service.js";
-import type { FileNode, Node } from "../../castore/node.js";
-import { describePlace, type Place, walkTree } from "./walk.js";
+import type { Node } from "../../castore/node.js";
+import { readFile } from "./file-content.js";
+import { type Place, walkTree } from "./walk.js";
 import { NarWriter } from "./writer.js";
 
 /** How many nodes beyond the current one are being fetched. */
@@ -59,7 +59,7 @@ export async function* renderNar(
         break;
       case "file":
         writer.startFile(place.node.size, place.node.executable);
-        for await (const piece of content ?? streamFile(place, place.node, blobs, options)) {
+        for await (const piece of content ?? readFile(place, place.node, blobs, options)) {
           writer.write(piece);
           yield* ready.splice(0);
         }
@@ -82,40 +82,6 @@ async function fetchSmall(
 ): Promise<Uint8Array[] | undefined> {
   if (place.node.type !== "file" || place.node.size > LOOK_AHEAD_BLOB_BYTES) return undefined;
   const pieces: Uint8Array[] = [];
-  for await (const piece of streamFile(place, place.node, blobs, options)) pieces.push(piece);
+  for await (const piece of readFile(place, place.node, blobs, options)) pieces.push(piece);
   return pieces;
-}
-
-/** The content of a file: exactly as many bytes as its node says. */
-async function* streamFile(
-  place: Place,
-  node: FileNode,
-  blobs: BlobService,
-  options: CallOptions,
-): AsyncGenerator<Uint8Array> {
-  await using reader: BlobReader | undefined = await blobs.openRead(node.digest, options);
-  if (reader === undefined) {
-    throw new StoreError(
-      "dangling-reference",
-      `Blob ${node.digest}, ${describePlace(place)}, is missing from the store`,
-    );
-  }
-  let restBytes = node.size;
-  // Asked first where it is known, so that a blob which is too long is not fetched at all.
-  if (reader.size !== undefined && BigInt(reader.size) !== restBytes) {
-    throw wrongLength(place, node, BigInt(reader.size));
-  }
-  for await (const piece of reader.stream()) {
-    restBytes -= BigInt(piece.length);
-    if (restBytes < 0n) break;
-    yield piece;
-  }
-  if (restBytes !== 0n) throw wrongLength(place, node, node.size - restBytes);
-}
-
-function wrongLength(place: Place, node: FileNode, foundBytes: bigint): StoreError {
-  return new StoreError(
-    "corrupt",
-    `Blob ${node.digest}, ${describePlace(place)}, has ${foundBytes} bytes, its node says ${node.size}`,
-  );
 }

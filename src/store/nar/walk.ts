@@ -56,7 +56,7 @@ export async function* walkTree(
           `Cannot walk a tree with more than ${DEPTH_MAX} directories inside each other`,
         );
       }
-      const directory = await load(place, place.node, directories, options);
+      const directory = await loadDirectory(place.node, place, directories, options);
       open.push({ place, directory, next: 0 });
     }
     let level = open.at(-1);
@@ -75,11 +75,16 @@ export async function* walkTree(
   }
 }
 
-async function load(
-  place: Place,
+/**
+ * The directory of `node`, which lies at `place`.
+ *
+ * @throws {StoreError} `dangling-reference` when it is missing.
+ */
+export async function loadDirectory(
   node: DirectoryNode,
+  place: Place,
   directories: DirectoryService,
-  options: CallOptions,
+  options: CallOptions = {},
 ): Promise<Directory> {
   const directory = await directories.get(node.digest, options);
   if (directory === undefined) {

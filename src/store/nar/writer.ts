@@ -12,7 +12,17 @@
  */
 import { compareBytes, quoteBytes } from "../../base/bytes.js";
 import { validateName, validateTarget } from "../../castore/path-component.js";
-import { frame, paddingBytes } from "./framing.js";
+import {
+  CLOSE,
+  DIRECTORY,
+  ENTRY,
+  EXECUTABLE,
+  MAGIC,
+  NODE,
+  paddingBytes,
+  REGULAR,
+  SYMLINK,
+} from "./framing.js";
 
 /** Takes the next bytes of the NAR. The writer does not change them afterwards. */
 export type NarSink = (bytes: Uint8Array) => void;
@@ -22,14 +32,6 @@ const PIECE_BYTES = 64 * 1024;
 /** Contents of this length go to the sink as they are; copying costs more than one more call. */
 const PASS_THROUGH_BYTES = 16 * 1024;
 
-const MAGIC = frame("nix-archive-1");
-const REGULAR = frame("(", "type", "regular", "contents");
-const EXECUTABLE = frame("(", "type", "regular", "executable", "", "contents");
-const SYMLINK = frame("(", "type", "symlink", "target");
-const DIRECTORY = frame("(", "type", "directory");
-const ENTRY = frame("entry", "(", "name");
-const NODE = frame("node");
-const CLOSE = frame(")");
 const ZEROS = Buffer.alloc(8);
 
 type Expected =
@@ -60,13 +62,13 @@ export class NarWriter {
 
   constructor(sink: NarSink) {
     this.#sink = sink;
-    this.#append(MAGIC);
+    this.#append(MAGIC.bytes);
   }
 
   /** Starts a regular file; exactly `sizeBytes` of contents must follow. */
   startFile(sizeBytes: bigint, executable: boolean): void {
     this.#move("a node", "contents");
-    this.#append(executable ? EXECUTABLE : REGULAR);
+    this.#append((executable ? EXECUTABLE : REGULAR).bytes);
     this.#appendLength(sizeBytes);
     this.#contentsBytes = sizeBytes;
     this.#remainingBytes = sizeBytes;
@@ -95,21 +97,21 @@ export class NarWriter {
     if (this.#remainingBytes > 0n) throw this.#wrongLength(`${this.#remainingBytes} bytes less`);
     this.#move("contents", this.#afterNode());
     this.#appendPadding(this.#contentsBytes);
-    this.#append(CLOSE);
+    this.#append(CLOSE.bytes);
   }
 
   /** @throws {StoreError} `invalid-argument` when the target is not valid. */
   symlink(target: Uint8Array): void {
     validateTarget(target);
     this.#move("a node", this.#afterNode());
-    this.#append(SYMLINK);
+    this.#append(SYMLINK.bytes);
     this.#appendString(target);
-    this.#append(CLOSE);
+    this.#append(CLOSE.bytes);
   }
 
   startDirectory(): void {
     this.#move("a node", "an entry or the end of the directory");
-    this.#append(DIRECTORY);
+    this.#append(DIRECTORY.bytes);
     this.#lastNames.push(new Uint8Array(0));
   }
 
@@ -126,21 +128,21 @@ export class NarWriter {
       throw new TypeError(`NAR entry ${quoteBytes(name)} must sort after ${quoteBytes(last)}`);
     }
     this.#lastNames.push(Buffer.from(name));
-    this.#append(ENTRY);
+    this.#append(ENTRY.bytes);
     this.#appendString(name);
-    this.#append(NODE);
+    this.#append(NODE.bytes);
   }
 
   endEntry(): void {
     this.#move("the end of the entry", "an entry or the end of the directory");
-    this.#append(CLOSE);
+    this.#append(CLOSE.bytes);
   }
 
   endDirectory(): void {
     this.#move("an entry or the end of the directory", "nothing");
     this.#lastNames.pop();
     this.#expected = this.#afterNode();
-    this.#append(CLOSE);
+    this.#append(CLOSE.bytes);
   }
 
   /** Ends the NAR; the sink has all of it when this returns. */

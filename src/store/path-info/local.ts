@@ -45,7 +45,10 @@ export class LocalPathInfoService implements PathInfoService {
       const encoded = encodePathInfo(merged);
       if (stored !== undefined && equalBytes(encoded, encodePathInfo(stored))) return stored;
       this.#pathInfos.put(hash, encoded);
-      this.#nars.put(merged.narSha256, encodeNarRecord(merged.node, merged.narSize));
+      // What was calculated here is not given up for what somebody states.
+      if (!this.#nars.has(merged.narSha256)) {
+        this.#nars.put(merged.narSha256, encodeNarRecord(merged));
+      }
       this.#meta.put(CHANGED_KEY, encodeTime(Date.now()));
       return merged;
     }, 1024);

@@ -81,28 +81,34 @@ export function writeTreeToDisk(tree: Tree, path: Buffer): void {
   }
 }
 
-/** Writes `tree`, its files in pieces of `pieceBytes`. */
+/** Writes `tree`, its files in pieces of `pieceBytes`; however deep it is. */
 export function writeTreeAsNar(tree: Tree, writer: NarWriter, pieceBytes = 1 << 20): void {
-  switch (tree.type) {
-    case "file":
-      writer.startFile(BigInt(tree.content.length), tree.executable);
-      for (let offset = 0; offset < tree.content.length; offset += pieceBytes) {
-        writer.write(tree.content.subarray(offset, offset + pieceBytes));
-      }
-      writer.endFile();
-      break;
-    case "symlink":
-      writer.symlink(tree.target);
-      break;
-    case "directory":
-      writer.startDirectory();
-      for (const [name, child] of tree.entries.toSorted((a, b) => Buffer.compare(a[0], b[0]))) {
-        writer.startEntry(name);
-        writeTreeAsNar(child, writer, pieceBytes);
-        writer.endEntry();
-      }
-      writer.endDirectory();
-  }
+  const steps: (() => void)[] = [() => write(tree)];
+  const write = (node: Tree): void => {
+    switch (node.type) {
+      case "file":
+        writer.startFile(BigInt(node.content.length), node.executable);
+        for (let offset = 0; offset < node.content.length; offset += pieceBytes) {
+          writer.write(node.content.subarray(offset, offset + pieceBytes));
+        }
+        writer.endFile();
+        break;
+      case "symlink":
+        writer.symlink(node.target);
+        break;
+      case "directory":
+        writer.startDirectory();
+        steps.push(() => writer.endDirectory());
+        for (const [name, child] of node.entries.toSorted((a, b) => Buffer.compare(b[0], a[0]))) {
+          steps.push(() => {
+            writer.startEntry(name);
+            steps.push(() => writer.endEntry());
+            write(child);
+          });
+        }
+    }
+  };
+  for (let step = steps.pop(); step !== undefined; step = steps.pop()) step();
 }
 
 const safeByte = fc.nat({ max: 255 }).filter((byte) => byte !== 0 && byte !== 0x2f);

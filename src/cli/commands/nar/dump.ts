@@ -1,0 +1,29 @@
+import type { Argv } from "yargs";
+import { renderNar } from "../../../store/nar/render.js";
+import { STORE_OPTIONS, withEnvironment } from "../../options.js";
+import { writeOut } from "../../output.js";
+import { openServices, type StoreArguments } from "../../services.js";
+import { findObject, parseObjectArgument } from "../../store-object.js";
+import { UsageError } from "../../usage-error.js";
+
+interface DumpArguments extends StoreArguments {
+  readonly path: string;
+}
+
+export function builder(yargs: Argv): Argv {
+  return yargs
+    .positional("path", { describe: "STORE-PATH[/SUB]", type: "string", demandOption: true })
+    .options(withEnvironment(STORE_OPTIONS))
+    .example("$0 nar dump <hash> | sha256sum", "the NAR hash, in hex")
+    .example("$0 nar dump <hash>/share/doc > doc.nar", "a folder of a store path");
+}
+
+export async function handler(options: DumpArguments): Promise<void> {
+  if (process.stdout.isTTY) {
+    throw new UsageError("A NAR is not for a terminal: redirect stdout to a file or a program");
+  }
+  const reference = parseObjectArgument(options.path);
+  await using services = await openServices(options, { create: false });
+  const { node } = await findObject(reference, services);
+  for await (const part of renderNar(node, services)) await writeOut(part);
+}

@@ -1,0 +1,22 @@
+/**
+ * Importing a NAR: its tree becomes a store path whose hash follows from its content.
+ */
+import { ingestNar, type NarIngestOptions } from "../nar/ingest.js";
+import type { PathInfo } from "../path-info.js";
+import { addPathInfo } from "./add-path-info.js";
+import type { ImportTargets } from "./import-tree.js";
+
+/**
+ * Stores the tree of the NAR that `source` gives as the content-addressed store path called `name`
+ * (`fixed:r:sha256`, no references): what importing the unpacked tree would give. The path info comes last.
+ *
+ * @throws {StoreError} as `ingestNar`; no path info is stored then.
+ */
+export async function importNar(
+  source: AsyncIterable<Uint8Array>,
+  name: string,
+  targets: ImportTargets,
+  options?: NarIngestOptions,
+): Promise<PathInfo> {
+  return await addPathInfo(name, await ingestNar(source, targets, options), targets);
+}

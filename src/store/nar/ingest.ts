@@ -1,0 +1,77 @@
+/**
+ * From a NAR to a node in the castore, in one pass: what arrives is parsed, stored and hashed, and kept
+ * nowhere else.
+ */
+import { abortable } from "../../base/abortable.js";
+import type { BlobWriter } from "../../castore/blob/service.js";
+import type { Node } from "../../castore/node.js";
+import { type TreeTargets, TreeUpload } from "../../castore/tree-upload.js";
+import { type NarHash, NarHasher } from "./hasher.js";
+import { type NarItem, NarReader, type NarReaderOptions } from "./reader.js";
+
+/** What a tree was stored as. */
+export interface IngestedTree extends NarHash {
+  readonly node: Node;
+}
+
+export interface NarIngestOptions extends NarReaderOptions {
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Stores the tree of the NAR that `source` gives, in chunks of any size that do not change afterwards. When
+ * it resolves, all of the tree is durable; whether it has the right hash is for the caller to judge. When it
+ * fails, `source` has been let go of; some blobs and directories may stay, with nothing that refers to them.
+ *
+ * @throws {StoreError} `invalid-argument` for a malformed NAR, as `NarReader`; `aborted` when the signal
+ *   fires; and whatever the source or the targets throw.
+ */
+export async function ingestNar(
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  targets: TreeTargets,
+  options: NarIngestOptions = {},
+): Promise<IngestedTree> {
+  const { signal } = options;
+  const hasher = new NarHasher();
+  const tree = new TreeUpload(targets, signal === undefined ? {} : { signal });
+  try {
+    await using reader = new NarReader(hashed(abortable(source, signal), hasher), options);
+    for (let item = await reader.next(); item !== undefined; item = await reader.next()) {
+      await tree.ready();
+      await store(item, tree, reader);
+    }
+    const node = await tree.finish();
+    return { node, ...hasher.finish() };
+  } finally {
+    await tree.settle();
+  }
+}
+
+async function store(item: NarItem, tree: TreeUpload, reader: NarReader): Promise<void> {
+  switch (item.type) {
+    case "directory":
+      return tree.startDirectory(item.name);
+    case "directory-end":
+      return tree.endDirectory();
+    case "symlink":
+      return tree.symlink(item.name, item.target);
+    case "file":
+      await tree.file(item.name, item.executable, (writer) => copyContents(reader, writer));
+  }
+}
+
+async function copyContents(reader: NarReader, writer: BlobWriter): Promise<void> {
+  for (let piece = await reader.read(); piece !== undefined; piece = await reader.read()) {
+    await writer.write(piece);
+  }
+}
+
+async function* hashed(
+  source: AsyncIterable<Uint8Array>,
+  hasher: NarHasher,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of source) {
+    hasher.update(chunk);
+    yield chunk;
+  }
+}
