@@ -10,6 +10,7 @@ import {
 import { traceOf } from "./call-handlers.js";
 import type { CallRecord } from "./call-record.js";
 import { FAMILIES, serviceNames } from "./definitions.js";
+import { refuse } from "./refuse.js";
 import type { CallStatus } from "./status.js";
 import type { Caller, Right, TokenTable } from "./token-table.js";
 
@@ -80,7 +81,7 @@ export class Access {
               proceed(metadata);
               return;
             }
-            call.sendStatus(denial);
+            refuse(call, denial);
             this.#options.onDenied?.({
               method: path,
               peer: call.getPeer(),

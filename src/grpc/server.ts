@@ -13,6 +13,7 @@ import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
 import type { Logger } from "../base/log.js";
 import { Access } from "./access.js";
+import { ArrivingBytes } from "./arriving-bytes.js";
 import { blobMethods } from "./blob-server.js";
 import { ByteBudget } from "./byte-budget.js";
 import { CallHandlers } from "./call-handlers.js";
@@ -36,6 +37,8 @@ const KEEPALIVE_MS = 60_000;
 const KEEPALIVE_ANSWER_MS = 20_000;
 /** Uploads of directories wait in memory until they are complete: so much of one, twice that of all. */
 const UPLOAD_BYTES_MAX = 256 * 1024 * 1024;
+/** Messages on all connections that are arriving. */
+const ARRIVING_BYTES_MAX = 256 * 1024 * 1024;
 /** Time for the last bytes of the last calls to leave. */
 const FLUSH_MS = 250;
 
@@ -61,6 +64,8 @@ export interface GrpcServerOptions extends PathInfoPolicy {
   readonly readOnly?: boolean | undefined;
   /** How much memory one upload of directories may take; 256 MiB unless told. */
   readonly directoryUploadBytesMax?: number;
+  /** How much memory messages may take while they arrive; 256 MiB unless told. */
+  readonly arrivingBytesMax?: number;
   /** When an upload of which nothing comes is given up; after ten minutes unless told. */
   readonly uploadStallMs?: number;
 }
@@ -77,12 +82,16 @@ export class GrpcServer {
 
   /** @throws {StoreError} `invalid-argument` when the TLS identity is of no use. */
   constructor(options: GrpcServerOptions) {
-    const { services, log, onCall, uploadStallMs, tls, tokens, readOnly, ...policy } = options;
+    const { services, log, onCall, uploadStallMs, arrivingBytesMax, ...rest } = options;
+    const { tls, tokens, readOnly, ...policy } = rest;
     if (tokens !== undefined || readOnly) {
       this.#access = new Access({ tokens, readOnly: readOnly ?? false, onDenied: onCall });
     }
-    // Without rules there is nothing between a call and its handler.
-    const interceptors = this.#access === undefined ? [] : [this.#access.interceptor];
+    const arriving = new ArrivingBytes(arrivingBytesMax ?? ARRIVING_BYTES_MAX);
+    const interceptors = [
+      ...(this.#access ? [this.#access.interceptor] : []),
+      arriving.interceptor,
+    ];
     this.#server = new Server({ ...OPTIONS, interceptors });
     this.#connections = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     this.#tls = tls && new TlsAcceptor(tls, log, (socket) => this.#inject(socket));
