@@ -31,6 +31,8 @@ export interface StoreServices {
 export interface PathInfoPolicy {
   /** Takes path infos whose content is not in the store (yet). */
   readonly allowIncomplete?: boolean;
+  /** Takes path infos that contradict what is stored, in its place. */
+  readonly allowOverwrite?: boolean;
 }
 
 /** The methods of PathInfoService over `services`. */
@@ -67,7 +69,7 @@ async function get(
 async function put(
   services: StoreServices,
   message: Uint8Array,
-  { allowIncomplete = false }: PathInfoPolicy,
+  { allowIncomplete = false, allowOverwrite = false }: PathInfoPolicy,
   context: CallContext,
 ): Promise<Uint8Array> {
   const pathInfo = decodePathInfo(message);
@@ -81,7 +83,9 @@ async function put(
       );
     }
   }
-  return encodePathInfo(await services.pathInfos.put(pathInfo, context));
+  return encodePathInfo(
+    await services.pathInfos.put(pathInfo, { ...context, overwrite: allowOverwrite }),
+  );
 }
 
 async function calculate(

@@ -96,6 +96,15 @@ describe.each(FAMILIES)("%s PathInfoService", async (family) => {
     expect((await getPathInfo(DUMMY_PATH.hash)).messages).toEqual([encodePathInfo(uncertain)]);
   });
 
+  it("takes one that contradicts what is stored when it may overwrite", async () => {
+    const { putPathInfo, getPathInfo, pathInfo } = await prepare(family, { allowOverwrite: true });
+    const { ca: _ca, ...uncertain } = { ...signed(pathInfo, 1), storePath: DUMMY_PATH };
+    await putPathInfo(encodePathInfo(uncertain));
+    const changed = encodePathInfo({ ...signed(uncertain, 2), narSize: 7n });
+    expect(await putPathInfo(changed)).toMatchObject({ status: "OK", messages: [changed] });
+    expect((await getPathInfo(DUMMY_PATH.hash)).messages).toEqual([changed]);
+  });
+
   it.each<[string, (pathInfo: PathInfo) => Uint8Array, string]>([
     ["no message", () => Buffer.from([0xff]), "Malformed"],
     ["an empty message", () => Buffer.alloc(0), "no narinfo"],

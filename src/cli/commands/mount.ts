@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { Argv } from "yargs";
+import type { Logger } from "../../base/log.js";
 import type { CastoreWant } from "../../castore/fs/fetchable-source.js";
 import { RangeLog } from "../../castore/fs/range-log.js";
 import type { MountEngine } from "../../fuse/engine.js";
@@ -7,17 +8,35 @@ import { FirstEngine } from "../../fuse/first-engine.js";
 import { FuseNativeEngine } from "../../fuse/fuse-native-engine.js";
 import { KernelEngine } from "../../fuse/kernel-engine.js";
 import { runMountSession } from "../../fuse/session.js";
+import type { ListenAddress } from "../../grpc/listen-address.js";
+import type { StoreServices } from "../../grpc/path-info-server.js";
 import type { RootWant } from "../../store/fetchable-root-nodes.js";
+import { LocalPathInfoService } from "../../store/path-info/local.js";
 import { isRemote } from "../address.js";
+import { inheritedSockets } from "../inherited-sockets.js";
 import { createLogger, type LogArguments } from "../logger.js";
 import { MountFetch } from "../mount-fetch.js";
 import { type ProjectionRecipe, projectionOf } from "../mount-projection.js";
 import type { MountWorkerRecipe } from "../mount-worker.js";
 import { STORE_OPTIONS, withEnvironment } from "../options.js";
-import { addressesOf, openFarServices, openLocalStores, type StoreArguments } from "../services.js";
+import {
+  addressesOf,
+  type LocalStores,
+  openFarServices,
+  openLocalStores,
+  type StoreArguments,
+} from "../services.js";
+import type { Serving } from "../serving.js";
+import {
+  CREDENTIALS_NOTE,
+  LISTEN_ADDRESS_FORMS,
+  readListenAddresses,
+  SERVING_OPTIONS,
+  type ServingArguments,
+} from "../serving-options.js";
 import { UsageError } from "../usage-error.js";
 
-interface MountArguments extends StoreArguments, LogArguments {
+interface MountArguments extends StoreArguments, LogArguments, ServingArguments {
   readonly dest: string;
   readonly listRoot: "auto" | "yes" | "no" | "";
   readonly allowOther: boolean;
@@ -25,6 +44,7 @@ interface MountArguments extends StoreArguments, LogArguments {
   readonly threads: number;
   readonly passthrough: "on" | "off";
   readonly mkdir: boolean;
+  readonly listen?: readonly ListenAddress[];
 }
 
 const THREADS_MAX = 16;
@@ -78,13 +98,24 @@ export function builder(yargs: Argv): Argv {
           default: "off",
         },
         mkdir: { describe: "Make DEST when it is not there", type: "boolean", default: true },
+        listen: {
+          describe: `Serve the store over gRPC too, at ${LISTEN_ADDRESS_FORMS}`,
+          type: "string",
+          array: true,
+          requiresArg: true,
+          coerce: readListenAddresses,
+        },
+        ...SERVING_OPTIONS,
       }),
     )
     .example("$0 mount /nix/store", "then, in another shell: ls /nix/store")
     .example("$0 mount ./store --no-mkdir", "only if ./store exists")
-    .epilogue(
-      "What is at remote addresses is fetched as it is looked at, and kept in --store-dir.",
-    );
+    .example(
+      "$0 mount ./store --listen unix:/run/store.sock",
+      "a mount that others can import into",
+    )
+    .epilogue("What is at remote addresses is fetched as it is looked at, and kept in --store-dir.")
+    .epilogue(CREDENTIALS_NOTE);
 }
 
 export async function handler(options: MountArguments): Promise<void> {
@@ -115,18 +146,50 @@ export async function handler(options: MountArguments): Promise<void> {
     },
   });
   const portable = new FuseNativeEngine(fileSystem);
-  await runMountSession({
-    // The portable engine has no way to wait for something to be fetched.
-    engine: far === undefined ? ENGINES[engine](kernel, portable) : kernel,
-    mountPoint: options.dest,
-    create: options.mkdir,
-    allowOther: options.allowOther,
-    log,
-    onMounted: (mountPoint) => process.stderr.write(`mounted ${mountPoint}\n`),
-  });
+  const serving = await serve(options, servicesOf(stores, fetch), log);
+  try {
+    await runMountSession({
+      // The portable engine has no way to wait for something to be fetched.
+      engine: far === undefined ? ENGINES[engine](kernel, portable) : kernel,
+      mountPoint: options.dest,
+      create: options.mkdir,
+      allowOther: options.allowOther,
+      log,
+      onMounted: (mountPoint) => process.stderr.write(`mounted ${mountPoint}\n`),
+    });
+  } finally {
+    await serving?.stop(options.drainSeconds * 1000);
+  }
   await fetch?.settle();
   // A thread of the engine may wait for the kernel, for as long as a detached mount has files open.
   process.exit();
+}
+
+/** Serves what the mount shows, from the same stores; `undefined` when nothing says where. */
+async function serve(
+  options: MountArguments,
+  services: StoreServices,
+  log: Logger,
+): Promise<Serving | undefined> {
+  const addresses = [...inheritedSockets(process.env, process.pid), ...(options.listen ?? [])];
+  if (addresses.length > 0) {
+    // Most mounts do not serve, and it takes a while to load.
+    const { startServing } = await import("../serving.js");
+    return await startServing(options, addresses, services, log);
+  }
+  if (options.metrics !== undefined) {
+    throw new UsageError("--metrics tells of what is served: give --listen, too");
+  }
+  return undefined;
+}
+
+function servicesOf(stores: LocalStores, fetch: MountFetch | undefined): StoreServices {
+  const far = fetch?.services;
+  return {
+    blobs: far?.blobs ?? stores.blobs.blobs,
+    directories: far?.directories ?? stores.directories.directories,
+    pathInfos: far?.pathInfos ?? new LocalPathInfoService(stores.pathInfos.index),
+  };
 }
 
 /** A remote service would have to tell of every store path there is, over and over. */
