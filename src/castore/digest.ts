@@ -4,6 +4,7 @@
 import { asBuffer, equalBytes, toHex } from "../base/bytes.js";
 import { StoreError } from "../base/errors.js";
 import { require } from "../base/require.js";
+import { smallHash } from "./small-hash.js";
 
 const { createHash, hash, load } = require("blake3") as typeof import("blake3");
 
@@ -40,7 +41,7 @@ export class B3Digest {
 
   /** The digest of `content`. */
   static of(content: Uint8Array): B3Digest {
-    return new B3Digest(hash(content));
+    return new B3Digest(smallHash(content) ?? hash(content));
   }
 
   /**

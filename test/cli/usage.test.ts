@@ -3,7 +3,16 @@ import { describe, expect, test } from "vitest";
 import { TestStore } from "../support/cli.js";
 
 const HASH = "00000000000000000000000000000000";
-const COMMANDS = ["import", "mount", "ls", "cat", "readlink", "path-info", "nar dump"];
+const COMMANDS = [
+  "import",
+  "mount",
+  "ls",
+  "cat",
+  "readlink",
+  "path-info",
+  "nar dump",
+  "nar import",
+];
 
 describe("Wrong usage exits with 2, says why on stderr, and makes no store", () => {
   const store = new TestStore();
@@ -13,7 +22,10 @@ describe("Wrong usage exits with 2, says why on stderr, and makes no store", () 
   test.each<[command: string, message: string]>([
     ["", "Say what to do"],
     ["frobnicate", "Unknown argument: frobnicate"],
-    ["nar", "Say what to do with a NAR: tvix-store nar dump STORE-PATH"],
+    ["nar", "Say what to do with a NAR: tvix-store nar dump|restore|import|ls"],
+    ["nar restore", "Missing argument: got 0, need at least 1"],
+    ["nar ls", "Missing argument: got 0, need at least 1"],
+    ["nar import --name a/b", 'Invalid store path name "a/b"'],
     ["nar frobnicate", "Unknown argument: frobnicate"],
     ["path-info", "Give store paths or --all"],
     [`path-info --all ${HASH}`, "Give store paths or --all"],
@@ -41,10 +53,9 @@ describe("Wrong usage exits with 2, says why on stderr, and makes no store", () 
     [`ls ${HASH} --directory-service-addr ftp://host/x`, "Invalid address"],
     [`ls ${HASH} --path-info-service-addr s3://bucket`, "Invalid address"],
     [`mount --list-root=maybe ${HASH}`, 'Given: "maybe"'],
-    ...COMMANDS.filter((each) => each !== "path-info").map((each): [string, string] => [
-      each,
-      missing,
-    ]),
+    ...COMMANDS.filter((each) => !["path-info", "nar import"].includes(each)).map(
+      (each): [string, string] => [each, missing],
+    ),
   ])("tvix-store %s", async (command, message) => {
     const { status, stdout, stderr } = await store.run(command.split(" ").filter(Boolean));
     expect([status, stdout]).toEqual([2, ""]);
