@@ -9,7 +9,7 @@ import { StoreError } from "../../src/base/errors.js";
 import { Mutator } from "./mutator.js";
 import { FUZZ_TARGETS } from "./targets.js";
 
-const RUNS = Number(process.env["TVIX_FUZZ_RUNS"] ?? 10_000);
+const RUNS = Number(process.env["TVIX_FUZZ_RUNS"] ?? 60_000);
 const SEED = Number(process.env["TVIX_FUZZ_SEED"] ?? Date.now() % 2 ** 31);
 /** An hour: a hang is found by the whole of it, a slow machine is not taken for one. */
 const TIMEOUT_MS = 3_600_000;

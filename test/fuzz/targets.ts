@@ -6,10 +6,13 @@ import { equalBytes } from "../../src/base/bytes.js";
 import { decodeDirectory } from "../../src/castore/directory-codec.js";
 import { NarReader } from "../../src/store/nar/reader.js";
 import { NarWriter } from "../../src/store/nar/writer.js";
+import { narinfoFromPathInfo } from "../../src/store/narinfo/conversion.js";
+import { formatNarinfo } from "../../src/store/narinfo/narinfo.js";
 import { decodePathInfo, encodePathInfo } from "../../src/store/path-info-codec.js";
 import { narOf } from "../store/nar/support/nar.js";
 import { pathInfoArbitrary } from "../store/support/path-info.js";
 import { memoryServices, storeTree, treeArbitrary } from "../store/support/tree.js";
+import { fuzzNarinfo, narinfoSeeds } from "./targets/narinfo.js";
 
 export interface FuzzTarget {
   readonly name: string;
@@ -101,5 +104,18 @@ const pathInfo: FuzzTarget = {
   },
 };
 
-/** Narinfos belong here too. */
-export const FUZZ_TARGETS: readonly FuzzTarget[] = [nar, directory, pathInfo];
+const narinfo: FuzzTarget = {
+  name: "narinfo",
+  share: 200,
+  corpus: async (seed) => [
+    ...narinfoSeeds,
+    ...fc
+      .sample(pathInfoArbitrary, { seed, numRuns: CORPUS })
+      .filter(({ narSize }) => narSize > 0n)
+      .map((each) => narinfoFromPathInfo(each, { url: "nar/x.nar.xz", compression: "xz" }))
+      .map((each) => Buffer.from(formatNarinfo(each))),
+  ],
+  run: fuzzNarinfo,
+};
+
+export const FUZZ_TARGETS: readonly FuzzTarget[] = [nar, directory, pathInfo, narinfo];
