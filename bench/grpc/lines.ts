@@ -15,7 +15,7 @@ export const DIRECTORIES = 50_051;
 export interface Stored {
   /** Noise of {@link LARGE_MIB}. */
   readonly content: Buffer;
-  /** Four parts of it, each a blob; the first line of `large` is all of it. */
+  /** All of it as one blob, and its four parts as one each. */
   readonly large: { readonly whole: Digest; readonly parts: readonly Digest[] };
   readonly small: Digest;
   readonly smallBytes: number;
