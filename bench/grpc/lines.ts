@@ -6,8 +6,8 @@ import type { Blobs, Digest, StoreClient } from "./store-client.js";
 
 export const MIB = 1024 * 1024;
 /** Of large blobs, in all streams together. */
-const LARGE_MIB = 128;
-const CALLS = 4000;
+const LARGE_MIB = 64;
+const CALLS = 2000;
 const CALLS_IN_FLIGHT = 32;
 export const DIRECTORIES = 50_051;
 
@@ -15,7 +15,7 @@ export const DIRECTORIES = 50_051;
 export interface Stored {
   /** Noise of {@link LARGE_MIB}. */
   readonly content: Buffer;
-  /** Four parts of it, each a blob; the first line of `large` is all of it. */
+  /** All of it as one blob, and its four parts as one each. */
   readonly large: { readonly whole: Digest; readonly parts: readonly Digest[] };
   readonly small: Digest;
   readonly smallBytes: number;

@@ -17,6 +17,8 @@ export interface RunningServer {
 /** Starts `node args…`, which tells on stdout or stderr where it listens. */
 export async function startServer(args: readonly string[], socket: string): Promise<RunningServer> {
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  // However this process ends, it leaves none behind.
+  process.on("exit", () => child.kill());
   const port = await new Promise<string>((resolve, reject) => {
     let said = "";
     for (const stream of [child.stdout, child.stderr]) {

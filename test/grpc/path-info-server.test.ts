@@ -8,6 +8,8 @@ import { contentAddressedPath } from "../../src/store/content-address.js";
 import type { PathInfo } from "../../src/store/path-info.js";
 import { encodePathInfo } from "../../src/store/path-info-codec.js";
 import { StorePath } from "../../src/store/store-path.js";
+import { serializePathInfo } from "../protos/messages.js";
+import { BAD_PATH_INFOS, message } from "../store/support/bad-path-infos.js";
 import { NAR_FIXTURES, type NarFixture } from "../store/support/nar-fixtures.js";
 import { DUMMY_PATH, DUMMY_PATH_INFO } from "../store/support/path-info.js";
 import { storeTree } from "../store/support/tree.js";
@@ -72,10 +74,10 @@ describe.each(FAMILIES)("%s PathInfoService", async (family) => {
   it("stores a path info, gives it back and lists it", async () => {
     const { putPathInfo, getPathInfo, list, pathInfo } = await prepare(family);
     expect(await list()).toMatchObject({ status: "OK", messages: [] });
-    const message = encodePathInfo(pathInfo);
-    expect(await putPathInfo(message)).toMatchObject({ status: "OK", messages: [message] });
-    expect((await getPathInfo(pathInfo.storePath.hash)).messages).toEqual([message]);
-    expect((await list()).messages).toEqual([message]);
+    const sent = encodePathInfo(pathInfo);
+    expect(await putPathInfo(sent)).toMatchObject({ status: "OK", messages: [sent] });
+    expect((await getPathInfo(pathInfo.storePath.hash)).messages).toEqual([sent]);
+    expect((await list()).messages).toEqual([sent]);
   });
 
   it("merges signatures", async () => {
@@ -124,9 +126,17 @@ describe.each(FAMILIES)("%s PathInfoService", async (family) => {
       (it) => encodePathInfo({ ...it, narSha256: Buffer.alloc(32) }),
       "content address",
     ],
-  ])("refuses %s, and says why", async (_title, message, why) => {
+  ])("refuses %s, and says why", async (_title, bad, why) => {
     const { putPathInfo, list, pathInfo } = await prepare(family);
-    const answer = await putPathInfo(message(pathInfo));
+    const answer = await putPathInfo(bad(pathInfo));
+    expect(answer.status).toBe("INVALID_ARGUMENT");
+    expect(answer.details).toContain(why);
+    expect((await list()).messages).toEqual([]);
+  });
+
+  it.each(BAD_PATH_INFOS)("refuses a path info with %s", async (_title, changes, why) => {
+    const { putPathInfo, list } = await prepare(family, { allowIncomplete: true });
+    const answer = await putPathInfo(serializePathInfo({ ...message, ...changes }));
     expect(answer.status).toBe("INVALID_ARGUMENT");
     expect(answer.details).toContain(why);
     expect((await list()).messages).toEqual([]);
