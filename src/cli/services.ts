@@ -8,6 +8,8 @@ import type { BlobService } from "../castore/blob/service.js";
 import { MemoryDirectoryService } from "../castore/directory/memory.js";
 import type { DirectoryService } from "../castore/directory/service.js";
 import { LocalStore } from "../castore/local/store.js";
+import { LocalUploadRecords } from "../http/local-upload-records.js";
+import type { UploadRecords } from "../http/upload-records.js";
 import { LocalNarRecords } from "../store/nar/local-records.js";
 import type { NarRecords } from "../store/nar/records.js";
 import { LocalPathInfoService } from "../store/path-info/local.js";
@@ -30,6 +32,8 @@ export interface Services extends AsyncDisposable {
   readonly pathInfos: PathInfoService;
   /** What the local store of the path infos knows of NARs; none when they are elsewhere. */
   readonly nars: NarRecords | undefined;
+  /** Where the same store remembers uploads over HTTP. */
+  readonly uploads: UploadRecords | undefined;
 }
 
 /** The local stores behind the three services, which a mount reads from. */
@@ -74,6 +78,7 @@ export async function openServices(
     directories: await openDirectories(addresses.directories, stores, remote),
     pathInfos: await openPathInfos(addresses.pathInfos, stores, remote),
     nars: await openNarRecords(addresses.pathInfos, stores),
+    uploads: await openUploadRecords(addresses.pathInfos, stores),
     [Symbol.asyncDispose]: close,
   }));
 }
@@ -179,6 +184,14 @@ async function openNarRecords(
 ): Promise<NarRecords | undefined> {
   if (address.scheme !== "local") return undefined;
   return new LocalNarRecords((await stores.open(address.folder)).index);
+}
+
+async function openUploadRecords(
+  address: Address,
+  stores: OpenStores,
+): Promise<UploadRecords | undefined> {
+  if (address.scheme !== "local") return undefined;
+  return new LocalUploadRecords((await stores.open(address.folder)).index);
 }
 
 /** Each folder is opened once, whichever services live in it. */

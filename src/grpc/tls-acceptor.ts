@@ -23,14 +23,20 @@ export class TlsAcceptor {
 
   /**
    * @param onSecure called with each connection once its client has shown what it must.
+   * @param protocols what is spoken inside, by its ALPN names.
    * @throws {StoreError} `invalid-argument` when the certificate or key is none, or they do not belong together.
    */
-  constructor(identity: TlsIdentity, log: Logger, onSecure: (socket: TLSSocket) => void) {
+  constructor(
+    identity: TlsIdentity,
+    log: Logger,
+    onSecure: (socket: TLSSocket) => void,
+    protocols: readonly string[] = ["h2"],
+  ) {
     this.#server = checked(() =>
       createServer(
         {
           ...contextOf(identity),
-          ALPNProtocols: ["h2"],
+          ALPNProtocols: [...protocols],
           minVersion: "TLSv1.2",
           handshakeTimeout: HANDSHAKE_MS,
           requestCert: identity.clientAuthority !== undefined,

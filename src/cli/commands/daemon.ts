@@ -1,11 +1,12 @@
 import type { Argv } from "yargs";
 import { StopSignals } from "../../fuse/stop-signals.js";
 import { type ListenAddress, parseListenAddress } from "../../grpc/listen-address.js";
+import { HTTP_OPTIONS, type HttpArguments } from "../http-options.js";
 import { inheritedSockets } from "../inherited-sockets.js";
 import { createLogger, type LogArguments } from "../logger.js";
 import { STORE_OPTIONS, withEnvironment } from "../options.js";
 import { openServices, type StoreArguments } from "../services.js";
-import { startServing } from "../serving.js";
+import { type Serving, startServing } from "../serving.js";
 import {
   CREDENTIALS_NOTE,
   LISTEN_ADDRESS_FORMS,
@@ -14,7 +15,7 @@ import {
   type ServingArguments,
 } from "../serving-options.js";
 
-interface DaemonArguments extends StoreArguments, LogArguments, ServingArguments {
+interface DaemonArguments extends StoreArguments, LogArguments, ServingArguments, HttpArguments {
   readonly listenAddress?: readonly ListenAddress[];
 }
 
@@ -35,6 +36,7 @@ export function builder(yargs: Argv): Argv {
           coerce: readListenAddresses,
         },
         ...SERVING_OPTIONS,
+        ...HTTP_OPTIONS,
       }),
     )
     .example("$0 daemon", "on port 8000, for this machine only")
@@ -43,6 +45,7 @@ export function builder(yargs: Argv): Argv {
       "$0 daemon -l [::]:8000 --tls-cert cert.pem --tls-key key.pem --tokens tokens",
       "for other machines",
     )
+    .example("$0 daemon --http localhost:8080 --allow-upload", "a binary cache, too")
     .epilogue(CREDENTIALS_NOTE);
 }
 
@@ -52,10 +55,23 @@ export async function handler(options: DaemonArguments): Promise<void> {
   try {
     await using services = await openServices(options, { create: true });
     const serving = await startServing(options, addressesOf(options), services, log);
+    const end = async (drainMs: number): Promise<void> => {
+      await Promise.all([serving.stop(drainMs), http?.stop(drainMs)]);
+    };
+    let http: Serving | undefined;
+    try {
+      if (options.http !== undefined) {
+        // Most daemons do not serve it, and it takes a while to load.
+        const { startHttpServing } = await import("../http-serving.js");
+        http = await startHttpServing(options, options.http, services, log);
+      }
+    } catch (error) {
+      await end(0);
+      throw error;
+    }
     await stop.wait(1);
     // A second signal does not wait for anyone.
-    const drained = serving.stop(options.drainSeconds * 1000);
-    await Promise.race([drained, stop.wait(2).then(() => serving.stop(0))]);
+    await Promise.race([end(options.drainSeconds * 1000), stop.wait(2).then(() => end(0))]);
   } finally {
     stop.close();
   }

@@ -10,9 +10,13 @@ import { KernelEngine } from "../../fuse/kernel-engine.js";
 import { runMountSession } from "../../fuse/session.js";
 import type { ListenAddress } from "../../grpc/listen-address.js";
 import type { StoreServices } from "../../grpc/path-info-server.js";
+import { LocalUploadRecords } from "../../http/local-upload-records.js";
 import type { RootWant } from "../../store/fetchable-root-nodes.js";
+import { LocalNarRecords } from "../../store/nar/local-records.js";
 import { LocalPathInfoService } from "../../store/path-info/local.js";
 import { isRemote } from "../address.js";
+import { HTTP_OPTIONS, type HttpArguments } from "../http-options.js";
+import type { ServedStore } from "../http-serving.js";
 import { inheritedSockets } from "../inherited-sockets.js";
 import { createLogger, type LogArguments } from "../logger.js";
 import { MountFetch } from "../mount-fetch.js";
@@ -36,7 +40,7 @@ import {
 } from "../serving-options.js";
 import { UsageError } from "../usage-error.js";
 
-interface MountArguments extends StoreArguments, LogArguments, ServingArguments {
+interface MountArguments extends StoreArguments, LogArguments, ServingArguments, HttpArguments {
   readonly dest: string;
   readonly listRoot: "auto" | "yes" | "no" | "";
   readonly allowOther: boolean;
@@ -106,6 +110,7 @@ export function builder(yargs: Argv): Argv {
           coerce: readListenAddresses,
         },
         ...SERVING_OPTIONS,
+        ...HTTP_OPTIONS,
       }),
     )
     .example("$0 mount /nix/store", "then, in another shell: ls /nix/store")
@@ -146,7 +151,8 @@ export async function handler(options: MountArguments): Promise<void> {
     },
   });
   const portable = new FuseNativeEngine(fileSystem);
-  const serving = await serve(options, servicesOf(stores, fetch), log);
+  const served = servicesOf(stores, fetch);
+  const serving = [await serve(options, served, log), await serveHttp(options, served, log)];
   try {
     await runMountSession({
       // The portable engine has no way to wait for something to be fetched.
@@ -158,7 +164,7 @@ export async function handler(options: MountArguments): Promise<void> {
       onMounted: (mountPoint) => process.stderr.write(`mounted ${mountPoint}\n`),
     });
   } finally {
-    await serving?.stop(options.drainSeconds * 1000);
+    await Promise.all(serving.map((each) => each?.stop(options.drainSeconds * 1000)));
   }
   await fetch?.settle();
   // A thread of the engine may wait for the kernel, for as long as a detached mount has files open.
@@ -183,12 +189,28 @@ async function serve(
   return undefined;
 }
 
-function servicesOf(stores: LocalStores, fetch: MountFetch | undefined): StoreServices {
+async function serveHttp(
+  options: MountArguments,
+  store: ServedStore,
+  log: Logger,
+): Promise<Serving | undefined> {
+  if (options.http === undefined) return undefined;
+  const { startHttpServing } = await import("../http-serving.js");
+  return await startHttpServing(options, options.http, store, log);
+}
+
+function servicesOf(
+  stores: LocalStores,
+  fetch: MountFetch | undefined,
+): StoreServices & ServedStore {
   const far = fetch?.services;
+  const { index } = stores.pathInfos;
   return {
+    nars: new LocalNarRecords(index),
+    uploads: far?.pathInfos === undefined ? new LocalUploadRecords(index) : undefined,
     blobs: far?.blobs ?? stores.blobs.blobs,
     directories: far?.directories ?? stores.directories.directories,
-    pathInfos: far?.pathInfos ?? new LocalPathInfoService(stores.pathInfos.index),
+    pathInfos: far?.pathInfos ?? new LocalPathInfoService(index),
   };
 }
 
