@@ -1,0 +1,55 @@
+import { StoreError } from "../errors.js";
+import { decompressBzip2 } from "./bzip2.js";
+import type { Compression } from "./compression.js";
+import { decompressXz } from "./xz.js";
+import { decompressBrotli, decompressGzip } from "./zlib.js";
+import { decompressZstd } from "./zstd-decompress.js";
+
+export interface DecompressOptions {
+  /** How many bytes may come out, to the byte. */
+  readonly bytesMax: number;
+  /** How much memory the content may ask a decompressor to keep for looking back; 128 MiB unless told. */
+  readonly windowBytesMax?: number;
+}
+
+/** What `xz -9` takes fits, and so does the largest window zstd grants without being asked (2^27). */
+const WINDOW_BYTES_MAX = 128 * 1024 * 1024;
+
+const DECOMPRESSORS: Readonly<
+  Record<
+    Compression,
+    (source: AsyncIterable<Uint8Array>, windowBytesMax: number) => AsyncIterable<Uint8Array>
+  >
+> = {
+  none: (source) => source,
+  xz: decompressXz,
+  bzip2: decompressBzip2,
+  gzip: decompressGzip,
+  zstd: decompressZstd,
+  br: decompressBrotli,
+};
+
+/**
+ * The bytes that `source` holds compressed. Pulling drives it: nothing runs ahead of the consumer, and one
+ * that stops early lets go of the source and of all memory. Several streams one after the other are taken as
+ * one, as the tools of each format take them.
+ *
+ * @throws {StoreError} `limit-exceeded` with the byte after `bytesMax`, or when the content asks for too large
+ *   a window; `invalid-argument` when it is not of this format, is damaged, ends too soon, or goes on after
+ *   its end. What `source` throws is passed on.
+ */
+export async function* decompress(
+  compression: Compression,
+  source: AsyncIterable<Uint8Array>,
+  { bytesMax, windowBytesMax = WINDOW_BYTES_MAX }: DecompressOptions,
+): AsyncGenerator<Uint8Array> {
+  let length = 0;
+  for await (const piece of DECOMPRESSORS[compression](source, windowBytesMax)) {
+    length += piece.length;
+    if (length > bytesMax) {
+      const whole = compression === "none" ? "The content" : `What comes out of ${compression}`;
+      throw new StoreError("limit-exceeded", `${whole} is larger than ${bytesMax} bytes`);
+    }
+    if (piece.length > 0) yield piece;
+  }
+}
