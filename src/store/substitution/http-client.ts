@@ -10,7 +10,6 @@ import {
 } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { abortError, throwIfAborted } from "../../base/abort.js";
-import { StoreError } from "../../base/errors.js";
 import { HttpFailure, transportError } from "./http-failure.js";
 import type { Netrc } from "./netrc.js";
 
@@ -189,22 +188,4 @@ function redirected(from: URL, location: string): URL {
       `it redirects to a ${to.protocol.slice(0, -1)} address of another kind`,
     ),
   );
-}
-
-/** The bytes of a body, at most `bytesMax`. */
-export async function wholeBody(
-  body: AsyncIterable<Uint8Array>,
-  what: string,
-  bytesMax: number,
-): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of body) {
-    bytes += piece.length;
-    if (bytes > bytesMax) {
-      throw new StoreError("limit-exceeded", `${what} has more than ${bytesMax} bytes`);
-    }
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces);
 }

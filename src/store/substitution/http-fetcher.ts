@@ -1,7 +1,9 @@
-import { StoreError } from "../../base/errors.js";
+import type { Compression } from "../../base/compression/compression.js";
+import { decompress } from "../../base/compression/decompress.js";
+import { type ErrorCode, isStoreError, StoreError } from "../../base/errors.js";
 import type { CallOptions } from "../../castore/blob/service.js";
 import type { CacheFetcher } from "./cache-fetcher.js";
-import { type HttpAnswer, HttpClient, type HttpClientOptions, wholeBody } from "./http-client.js";
+import { type HttpAnswer, HttpClient, type HttpClientOptions } from "./http-client.js";
 import { HttpFailure, statusError, transportError, withoutSecrets } from "./http-failure.js";
 import { Retry, type RetryOptions } from "./retry.js";
 
@@ -54,7 +56,10 @@ export class HttpFetcher implements CacheFetcher {
         const answer = await this.#questions.get(url, PLAIN, signal);
         if (isAbsent(answer)) return undefined;
         checkWhole(answer);
-        return await wholeBody(answer.body(), withoutSecrets(url), bytesMax);
+        const name = withoutSecrets(url);
+        const pieces: Uint8Array[] = [];
+        for await (const piece of decoded(answer, name, bytesMax)) pieces.push(piece);
+        return Buffer.concat(pieces);
       } catch (error) {
         await retry.again(error, false, signal);
       }
@@ -72,7 +77,9 @@ export class HttpFetcher implements CacheFetcher {
         const answer = await this.#downloads.get(url, PLAIN, signal);
         if (isAbsent(answer)) return undefined;
         checkWhole(answer);
-        return this.#resuming(url, answer, retry, signal);
+        return canResume(answer)
+          ? this.#resuming(url, answer, retry, signal)
+          : decoded(answer, withoutSecrets(url), Number.MAX_SAFE_INTEGER);
       } catch (error) {
         await retry.again(error, false, signal);
       }
@@ -102,7 +109,6 @@ export class HttpFetcher implements CacheFetcher {
         }
         return;
       } catch (error) {
-        if (!canResume(first)) throw error;
         await retry.again(error, offset > start, signal);
         answer = undefined;
       }
@@ -167,14 +173,48 @@ function isAbsent(answer: HttpAnswer): boolean {
 
 function checkWhole(answer: HttpAnswer): void {
   const { status, headers, url } = answer;
-  const encoding = headers["content-encoding"] ?? "identity";
-  if (status === 200 && encoding === "identity") return;
+  const isKnown = encodingOf(answer) !== undefined;
+  if (status === 200 && isKnown) return;
   answer.discard();
   if (status !== 200) throw statusError(url, status, headers);
-  const why = `its Content-Encoding is ${JSON.stringify(encoding)}, which was not asked for`;
+  const encoding = JSON.stringify(headers["content-encoding"]);
+  const why = `its Content-Encoding is ${encoding}, which was not asked for`;
   throw transportError(url, new HttpFailure("final", why));
 }
 
-function canResume({ headers }: HttpAnswer): boolean {
-  return headers["accept-ranges"] === "bytes" && /^\d+$/.test(headers["content-length"] ?? "");
+function canResume(answer: HttpAnswer): boolean {
+  const { headers } = answer;
+  const isCounted = /^\d+$/.test(headers["content-length"] ?? "");
+  return isCounted && headers["accept-ranges"] === "bytes" && encodingOf(answer) === "none";
+}
+
+const ENCODINGS: Readonly<Record<string, Compression>> = {
+  identity: "none",
+  gzip: "gzip",
+  "x-gzip": "gzip",
+  br: "br",
+  zstd: "zstd",
+};
+
+/** How the body is sent. Object stores keep some narinfos compressed and send them so, whoever asks. */
+function encodingOf({ headers }: HttpAnswer): Compression | undefined {
+  return ENCODINGS[(headers["content-encoding"] ?? "identity").toLowerCase()];
+}
+
+async function* decoded(
+  answer: HttpAnswer,
+  name: string,
+  bytesMax: number,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* decompress(encodingOf(answer) ?? "none", answer.body(), { bytesMax });
+  } catch (error) {
+    if (isStoreError(error, "invalid-argument")) throw cannotRead(name, "corrupt", error);
+    if (isStoreError(error, "limit-exceeded")) throw cannotRead(name, error.code, error);
+    throw error;
+  }
+}
+
+function cannotRead(name: string, code: ErrorCode, cause: StoreError): StoreError {
+  return new StoreError(code, `Cannot read ${name}: ${cause.message}`, { cause });
 }

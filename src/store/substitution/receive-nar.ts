@@ -2,6 +2,8 @@
  * From the file of a NAR in a binary cache to content in the store, checked on the way.
  */
 import { equalBytes } from "../../base/bytes.js";
+import { COMPRESSIONS, isCompression } from "../../base/compression/compression.js";
+import { decompress } from "../../base/compression/decompress.js";
 import { isStoreError, StoreError } from "../../base/errors.js";
 import type { TreeTargets } from "../../castore/tree-upload.js";
 import { type IngestedTree, ingestNar, type NarIngestOptions } from "../nar/ingest.js";
@@ -30,12 +32,15 @@ export async function receiveNar(
 ): Promise<IngestedTree> {
   const { narSize, narSha256, compression } = narinfo;
   if (narSize > BigInt(Number.MAX_SAFE_INTEGER)) throw wrong(narinfo, `its NarSize is ${narSize}`);
+  if (!isCompression(compression)) {
+    const known = COMPRESSIONS.join(", ");
+    throw wrong(narinfo, `unknown compression ${JSON.stringify(compression)}; known are ${known}`);
+  }
   const narSizeMax = Number(narSize);
   const file = new NarFile(narinfo, source, onBytes);
   let tree: IngestedTree;
   try {
-    // The first byte too many is one that the size check of the NAR reader sees.
-    const nar = decompress(compression, file, { outputBytesMax: narSizeMax + 1 });
+    const nar = decompress(compression, file, { bytesMax: narSizeMax });
     tree = await ingestNar(nar, targets, { ...options, narSizeMax });
   } catch (error) {
     throw explained(narinfo, file, error);
@@ -67,13 +72,4 @@ function wrong({ storePath, url }: Narinfo, why: string, cause?: unknown): Store
 
 function hashText(digest: Uint8Array): string {
   return formatHash({ algorithm: "sha256", digest });
-}
-
-function decompress(
-  compression: string,
-  source: AsyncIterable<Uint8Array>,
-  _options: { readonly outputBytesMax: number },
-): AsyncIterable<Uint8Array> {
-  if (compression === "none") return source;
-  throw new StoreError("unsupported", `unknown compression ${JSON.stringify(compression)}`);
 }

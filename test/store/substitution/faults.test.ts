@@ -207,7 +207,7 @@ const FAULTS: readonly (readonly [string, ErrorCode, RegExp, Break])[] = [
   [
     "a narinfo without end",
     "unavailable",
-    /more than 2097152 bytes/,
+    /larger than 2097152 bytes/,
     (server) => server.inject(NARINFO, instead(Buffer.alloc(3_000_000, "x"))),
   ],
   [
