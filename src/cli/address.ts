@@ -4,12 +4,20 @@
  *   address := "local:///" folder | "memory://"
  *            | ( "grpc+http://" host [ ":" port ] | "grpc+https://" host [ ":" port ] | "grpc+unix:///" path )
  *              [ "?" key "=" file { "&" key "=" file } ]
+ *            | binary caches, see cache-address.ts
  *
  * What a server is to be shown is in files, each named by a key: addresses end up in process lists and logs.
  */
 import { StoreError } from "../base/errors.js";
+import { type CacheAddress, NIX_SCHEMES, parseCacheAddress } from "./cache-address.js";
 
-export type Address = LocalAddress | { readonly scheme: "memory" } | GrpcAddress;
+export type Address = LocalAddress | { readonly scheme: "memory" } | GrpcAddress | NixAddress;
+
+/** Path infos that are fetched from a binary cache into the other services, and kept in the local store. */
+export interface NixAddress {
+  readonly scheme: "nix";
+  readonly cache: CacheAddress;
+}
 
 export interface LocalAddress {
   readonly scheme: "local";
@@ -45,6 +53,7 @@ const SCHEMES = {
   "grpc+http:": "grpc+http://host:port",
   "grpc+https:": "grpc+https://host:port",
   "grpc+unix:": "grpc+unix:///path",
+  ...NIX_SCHEMES,
 } as const;
 
 type Scheme = keyof typeof SCHEMES;
@@ -66,6 +75,12 @@ export function parseAddress(text: string): Address {
     throw wrong(text, `unknown scheme; known are ${listOf(known, "and")}`);
   }
   const form = SCHEMES[url.protocol];
+  switch (url.protocol) {
+    case "nix+http:":
+    case "nix+https:":
+    case "nix+file:":
+      return { scheme: "nix", cache: parseCacheAddress(text) };
+  }
   const isGrpc = url.protocol.startsWith("grpc+");
   if ((url.search !== "" && !isGrpc) || url.hash !== "") {
     throw wrong(text, `no query is allowed in this kind of address: ${form}`);

@@ -14,7 +14,7 @@ import { StorePath } from "../store/store-path.js";
  */
 export function readReferenceFile(path: string): StorePath[] {
   const paths: StorePath[] = [];
-  for (const [index, line] of readText(path).split(/\r?\n/).entries()) {
+  for (const [index, line] of readTextFile(path).split(/\r?\n/).entries()) {
     if (line === "") continue;
     try {
       paths.push(line.startsWith("/") ? StorePath.parseAbsolute(line) : StorePath.parse(line));
@@ -27,7 +27,7 @@ export function readReferenceFile(path: string): StorePath[] {
 
 /** @throws {StoreError} naming the file, without a word of the key. */
 export function readSecretKeyFile(path: string): SecretKey {
-  const text = readText(path);
+  const text = readTextFile(path);
   try {
     return SecretKey.parse(text);
   } catch (error) {
@@ -35,7 +35,8 @@ export function readSecretKeyFile(path: string): SecretKey {
   }
 }
 
-function readText(path: string): string {
+/** The text of a small file. @throws {StoreError} naming the file. */
+export function readTextFile(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {

@@ -19,6 +19,7 @@ import { INLINE_BYTES_MAX } from "../castore/local/blob-record.js";
 import { LISTED_MS, type RootKnowledge, type RootWant } from "../store/fetchable-root-nodes.js";
 import { CachingPathInfoService } from "../store/path-info/caching.js";
 import { LocalPathInfoService } from "../store/path-info/local.js";
+import type { SubstitutingPathInfoService } from "../store/path-info/substituting.js";
 import type { FarServices, LocalStores } from "./services.js";
 
 /** How long an absent store path is believed to be absent; as long as the kernel does. */
@@ -38,13 +39,15 @@ export class MountFetch implements RootKnowledge, FreshObjects {
   readonly #blobs: CachingBlobService | undefined;
   readonly #directories: CachingDirectoryService | undefined;
   readonly #pathInfos: CachingPathInfoService | undefined;
+  readonly #substitution: SubstitutingPathInfoService | undefined;
   readonly #nearPathInfos: LocalPathInfoService;
   readonly #absent = new LRUCache<string, true>({ max: ABSENT_MAX, ttl: ABSENT_MS });
   readonly #listing = new SingleFlight<void>();
   #listedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(near: LocalStores, far: FarServices, log: Logger) {
-    const { blobs, directories, pathInfos } = far;
+    const { blobs, directories, pathInfos, substitution } = far;
+    this.#substitution = substitution;
     const behind = {
       bytesMax: BEHIND_BYTES_MAX,
       delayMs: BEHIND_MS,
@@ -72,7 +75,12 @@ export class MountFetch implements RootKnowledge, FreshObjects {
 
   /** The near/far services that this fetches through, as others may use them; what is local is left out. */
   get services(): FarServices {
-    return { blobs: this.#blobs, directories: this.#directories, pathInfos: this.#pathInfos };
+    return {
+      blobs: this.#blobs,
+      directories: this.#directories,
+      pathInfos: this.#pathInfos,
+      substitution: this.#substitution,
+    };
   }
 
   blob(digest: string): Uint8Array | undefined {
@@ -98,18 +106,23 @@ export class MountFetch implements RootKnowledge, FreshObjects {
   }
 
   /**
-   * Makes what a `Miss` wants resident, or remembers that it is absent.
+   * Makes what a `Miss` wants resident, or remembers that it is absent. `onProgress` is told of every piece
+   * of a download that takes its time.
    *
    * @throws {StoreError} `dangling-reference` for a hole; `unavailable` and others when it cannot be told.
    */
-  async fetch(want: CastoreWant | RootWant, signal: AbortSignal): Promise<void> {
+  async fetch(
+    want: CastoreWant | RootWant,
+    signal: AbortSignal,
+    onProgress: () => void,
+  ): Promise<void> {
     switch (want.type) {
       case "blob":
         return await this.#fetchCastore(this.#blobs, want, { signal });
       case "directory":
         return await this.#fetchCastore(this.#directories, want, { signal });
       case "path-info":
-        return await this.#fetchPathInfo(want.hash, { signal });
+        return await this.#fetchPathInfo(want.hash, { signal }, onProgress);
       case "path-infos":
         return await this.#listing.run("", (shared) => this.#list({ signal: shared }), signal);
     }
@@ -126,10 +139,17 @@ export class MountFetch implements RootKnowledge, FreshObjects {
     throw new StoreError("dangling-reference", `${kind} ${wanted} is missing, here and remotely`);
   }
 
-  async #fetchPathInfo(hash: string, options: CallOptions): Promise<void> {
+  async #fetchPathInfo(hash: string, options: CallOptions, onProgress: () => void): Promise<void> {
     if (this.#absent.has(hash)) return;
-    const found = await this.#pathInfos?.fetch(Buffer.from(hash, "hex"), options);
-    if (found !== true) this.#absent.set(hash, true);
+    const stopListening = this.#substitution?.onReceived((received) => {
+      if (received === hash) onProgress();
+    });
+    try {
+      const found = await this.#pathInfos?.fetch(Buffer.from(hash, "hex"), options);
+      if (found !== true) this.#absent.set(hash, true);
+    } finally {
+      stopListening?.();
+    }
   }
 
   async #list(options: CallOptions): Promise<void> {

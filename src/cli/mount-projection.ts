@@ -13,7 +13,13 @@ import {
 import { LocalPathInfoService } from "../store/path-info/local.js";
 import { StoreRootNodes } from "../store/store-root-nodes.js";
 import { isRemote } from "./address.js";
-import { addressesOf, type LocalStores, openLocalStores, type StoreArguments } from "./services.js";
+import {
+  addressesOf,
+  hasFarPathInfos,
+  type LocalStores,
+  openLocalStores,
+  type StoreArguments,
+} from "./services.js";
 
 export interface ProjectionRecipe {
   readonly store: StoreArguments;
@@ -43,8 +49,11 @@ export function projectionOf(
     kinds.blobs || kinds.directories ? new FetchableSource(resident, kinds, fetched) : resident;
   const local = new LocalPathInfoService(stores.pathInfos.index);
   const residentRoots = new StoreRootNodes(local, { listable });
-  const roots = isRemote(pathInfos)
-    ? new FetchableRootNodes(residentRoots, local, fetched ?? NO_KNOWLEDGE, { listable })
+  const roots = hasFarPathInfos(store)
+    ? new FetchableRootNodes(residentRoots, local, fetched ?? NO_KNOWLEDGE, {
+        // A binary cache does not tell what it has: what is here is listed.
+        listable: listable && isRemote(pathInfos),
+      })
     : residentRoots;
   return new Projection(roots, source, new RangeLog(ranges));
 }

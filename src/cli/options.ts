@@ -4,6 +4,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Options } from "yargs";
+import { SUBSTITUTION_OPTIONS } from "./substitution-options.js";
 import { UsageError } from "./usage-error.js";
 
 /** Variables that are not called `TVIX_` and the option's name. */
@@ -11,6 +12,8 @@ const VARIABLES: Readonly<Record<string, string>> = {
   "blob-service-addr": "BLOB_SERVICE_ADDR",
   "directory-service-addr": "DIRECTORY_SERVICE_ADDR",
   "path-info-service-addr": "PATH_INFO_SERVICE_ADDR",
+  substituter: "TVIX_SUBSTITUTERS",
+  "trusted-public-key": "TVIX_TRUSTED_PUBLIC_KEYS",
 };
 
 /**
@@ -104,6 +107,7 @@ export const STORE_OPTIONS = {
     defaultDescription: "local://<store-dir>",
     requiresArg: true,
   },
+  ...SUBSTITUTION_OPTIONS,
 } as const satisfies Record<string, Options>;
 
 export const JSON_OPTION = {

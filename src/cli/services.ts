@@ -15,11 +15,15 @@ import type { NarRecords } from "../store/nar/records.js";
 import { LocalPathInfoService } from "../store/path-info/local.js";
 import { MemoryPathInfoService } from "../store/path-info/memory.js";
 import type { PathInfoService } from "../store/path-info/service.js";
-import { type Address, isRemote, parseAddress } from "./address.js";
+import type { SubstitutingPathInfoService } from "../store/path-info/substituting.js";
+import { type Address, type GrpcAddress, isRemote, parseAddress } from "./address.js";
+import type { LogArguments } from "./logger.js";
 import type { RemoteServices } from "./remote-services.js";
+import type { Substitution } from "./substitution.js";
+import type { SubstitutionArguments } from "./substitution-options.js";
 import { UsageError } from "./usage-error.js";
 
-export interface StoreArguments {
+export interface StoreArguments extends SubstitutionArguments, LogArguments {
   readonly storeDir: string;
   readonly blobServiceAddr?: string | undefined;
   readonly directoryServiceAddr?: string | undefined;
@@ -34,6 +38,8 @@ export interface Services extends AsyncDisposable {
   readonly nars: NarRecords | undefined;
   /** Where the same store remembers uploads over HTTP. */
   readonly uploads: UploadRecords | undefined;
+  /** The path infos, where binary caches stand behind them. */
+  readonly substitution: SubstitutingPathInfoService | undefined;
 }
 
 /** The local stores behind the three services, which a mount reads from. */
@@ -48,6 +54,8 @@ export interface FarServices {
   readonly blobs: BlobService | undefined;
   readonly directories: DirectoryService | undefined;
   readonly pathInfos: PathInfoService | undefined;
+  /** The path infos, where binary caches stand behind them. */
+  readonly substitution: SubstitutingPathInfoService | undefined;
 }
 
 /** The addresses of the three services. */
@@ -68,19 +76,32 @@ export async function openServices(
 ): Promise<Services> {
   const addresses = addressesOf(options);
   const remote = await remoteServices(addresses);
-  const stores = new OpenStores(mode.create);
+  const behind = await substitutionOf(options, addresses);
+  // What is fetched has to be kept somewhere.
+  const stores = new OpenStores(mode.create || behind !== undefined);
   const close = async (): Promise<void> => {
+    behind?.close();
     remote?.close();
     await stores.close();
   };
-  return await stores.guard(async () => ({
-    blobs: await openBlobs(addresses.blobs, stores, remote),
-    directories: await openDirectories(addresses.directories, stores, remote),
-    pathInfos: await openPathInfos(addresses.pathInfos, stores, remote),
-    nars: await openNarRecords(addresses.pathInfos, stores),
-    uploads: await openUploadRecords(addresses.pathInfos, stores),
-    [Symbol.asyncDispose]: close,
-  }));
+  return await stores.guard(async () => {
+    const blobs = await openBlobs(addresses.blobs, stores, remote);
+    const directories = await openDirectories(addresses.directories, stores, remote);
+    const local = await openPathInfos(addresses.pathInfos, options.storeDir, stores, remote);
+    const nars = await openNarRecords(addresses.pathInfos, options.storeDir, stores);
+    const uploads = await openUploadRecords(addresses.pathInfos, options.storeDir, stores);
+    const substitution = behind?.service({ local, targets: { blobs, directories }, nars });
+    const pathInfos = substitution ?? local;
+    return {
+      blobs,
+      directories,
+      pathInfos,
+      nars,
+      uploads,
+      substitution,
+      [Symbol.asyncDispose]: close,
+    };
+  });
 }
 
 /**
@@ -93,7 +114,7 @@ export async function openLocalStores(options: StoreArguments): Promise<LocalSto
   const { blobs, directories, pathInfos } = addressesOf(options);
   const folderOf = (address: Address): string => {
     if (address.scheme === "local") return address.folder;
-    if (isRemote(address)) return options.storeDir;
+    if (isRemote(address) || address.scheme === "nix") return options.storeDir;
     throw new StoreError(
       "unsupported",
       "A mount reads from a local store; memory:// holds nothing that outlives a command",
@@ -108,17 +129,44 @@ export async function openLocalStores(options: StoreArguments): Promise<LocalSto
   }));
 }
 
-/** What stands behind the local stores of a mount; `undefined` when nothing does. */
-export async function openFarServices(options: StoreArguments): Promise<FarServices | undefined> {
+/** What stands behind `near`, the local stores of a mount; `undefined` when nothing does. */
+export async function openFarServices(
+  options: StoreArguments,
+  near: LocalStores,
+): Promise<FarServices | undefined> {
   const addresses = addressesOf(options);
   const remote = await remoteServices(addresses);
-  if (remote === undefined) return undefined;
-  const { blobs, directories, pathInfos } = addresses;
-  return {
-    blobs: isRemote(blobs) ? remote.blobs(blobs) : undefined,
-    directories: isRemote(directories) ? remote.directories(directories) : undefined,
-    pathInfos: isRemote(pathInfos) ? remote.pathInfos(pathInfos) : undefined,
-  };
+  const behind = await substitutionOf(options, addresses);
+  if (remote === undefined && behind === undefined) return undefined;
+  const { index } = near.pathInfos;
+  const blobs = isRemote(addresses.blobs) ? remote?.blobs(addresses.blobs) : undefined;
+  const directories = isRemote(addresses.directories)
+    ? remote?.directories(addresses.directories)
+    : undefined;
+  const pathInfos = isRemote(addresses.pathInfos)
+    ? remote?.pathInfos(addresses.pathInfos)
+    : undefined;
+  const substitution = behind?.service({
+    local: pathInfos ?? new LocalPathInfoService(index),
+    targets: {
+      blobs: blobs ?? near.blobs.blobs,
+      directories: directories ?? near.directories.directories,
+    },
+    nars: pathInfos === undefined ? new LocalNarRecords(index) : undefined,
+  });
+  return { blobs, directories, pathInfos: substitution ?? pathInfos, substitution };
+}
+
+/** Whether path infos that are not on this machine may be had from elsewhere. */
+export function hasFarPathInfos(options: StoreArguments): boolean {
+  const { pathInfos } = addressesOf(options);
+  return isRemote(pathInfos) || hasUpstreams(options, pathInfos);
+}
+
+/** Whether anything that is not on this machine may be had from elsewhere. */
+export function hasFarServices(options: StoreArguments): boolean {
+  const { blobs, directories } = addressesOf(options);
+  return isRemote(blobs) || isRemote(directories) || hasFarPathInfos(options);
 }
 
 /** @throws {UsageError} for a bad one. */
@@ -126,10 +174,18 @@ export function addressesOf(options: StoreArguments): Addresses {
   const fallback: Address = { scheme: "local", folder: options.storeDir };
   const read = (text: string | undefined) => (text === undefined ? fallback : addressOf(text));
   return {
-    blobs: read(options.blobServiceAddr),
-    directories: read(options.directoryServiceAddr),
+    blobs: withContent("blob", read(options.blobServiceAddr)),
+    directories: withContent("directory", read(options.directoryServiceAddr)),
     pathInfos: read(options.pathInfoServiceAddr),
   };
+}
+
+function withContent(kind: string, address: Address): Address {
+  if (address.scheme !== "nix") return address;
+  const why = `a binary cache is for --path-info-service-addr; what it sends is kept as ${kind}s here`;
+  throw new UsageError(
+    `Invalid --${kind}-service-addr ${JSON.stringify(address.cache.text)}: ${why}`,
+  );
 }
 
 function addressOf(text: string): Address {
@@ -146,6 +202,19 @@ async function remoteServices(addresses: Addresses): Promise<RemoteServices | un
   return new (await import("./remote-services.js")).RemoteServices();
 }
 
+function hasUpstreams({ substituter = [] }: StoreArguments, pathInfos: Address): boolean {
+  return pathInfos.scheme === "nix" || substituter.length > 0;
+}
+
+async function substitutionOf(
+  options: StoreArguments,
+  { pathInfos }: Addresses,
+): Promise<Substitution | undefined> {
+  if (!hasUpstreams(options, pathInfos)) return undefined;
+  const { Substitution } = await import("./substitution.js");
+  return new Substitution(options, pathInfos.scheme === "nix" ? pathInfos.cache : undefined);
+}
+
 async function openBlobs(
   address: Address,
   stores: OpenStores,
@@ -153,7 +222,7 @@ async function openBlobs(
 ): Promise<BlobService> {
   if (address.scheme === "local") return (await stores.open(address.folder)).blobs;
   if (address.scheme === "memory") return new MemoryBlobService();
-  return (remote as RemoteServices).blobs(address);
+  return (remote as RemoteServices).blobs(address as GrpcAddress);
 }
 
 async function openDirectories(
@@ -163,35 +232,45 @@ async function openDirectories(
 ): Promise<DirectoryService> {
   if (address.scheme === "local") return (await stores.open(address.folder)).directories;
   if (address.scheme === "memory") return new MemoryDirectoryService();
-  return (remote as RemoteServices).directories(address);
+  return (remote as RemoteServices).directories(address as GrpcAddress);
 }
 
 async function openPathInfos(
   address: Address,
+  storeDir: string,
   stores: OpenStores,
   remote: RemoteServices | undefined,
 ): Promise<PathInfoService> {
-  if (address.scheme === "local") {
-    return new LocalPathInfoService((await stores.open(address.folder)).index);
-  }
+  const folder = localFolder(address, storeDir);
+  if (folder !== undefined) return new LocalPathInfoService((await stores.open(folder)).index);
   if (address.scheme === "memory") return new MemoryPathInfoService();
-  return (remote as RemoteServices).pathInfos(address);
+  return (remote as RemoteServices).pathInfos(address as GrpcAddress);
 }
 
 async function openNarRecords(
   address: Address,
+  storeDir: string,
   stores: OpenStores,
 ): Promise<NarRecords | undefined> {
-  if (address.scheme !== "local") return undefined;
-  return new LocalNarRecords((await stores.open(address.folder)).index);
+  const folder = localFolder(address, storeDir);
+  if (folder === undefined) return undefined;
+  return new LocalNarRecords((await stores.open(folder)).index);
+}
+
+/** Where path infos are kept on this machine; `undefined` when they are elsewhere. */
+function localFolder(address: Address, storeDir: string): string | undefined {
+  if (address.scheme === "local") return address.folder;
+  return address.scheme === "nix" ? storeDir : undefined;
 }
 
 async function openUploadRecords(
   address: Address,
+  storeDir: string,
   stores: OpenStores,
 ): Promise<UploadRecords | undefined> {
-  if (address.scheme !== "local") return undefined;
-  return new LocalUploadRecords((await stores.open(address.folder)).index);
+  const folder = localFolder(address, storeDir);
+  if (folder === undefined) return undefined;
+  return new LocalUploadRecords((await stores.open(folder)).index);
 }
 
 /** Each folder is opened once, whichever services live in it. */

@@ -25,6 +25,7 @@ import type { MountWorkerRecipe } from "../mount-worker.js";
 import { STORE_OPTIONS, withEnvironment } from "../options.js";
 import {
   addressesOf,
+  hasFarServices,
   type LocalStores,
   openFarServices,
   openLocalStores,
@@ -119,7 +120,14 @@ export function builder(yargs: Argv): Argv {
       "$0 mount ./store --listen unix:/run/store.sock",
       "a mount that others can import into",
     )
-    .epilogue("What is at remote addresses is fetched as it is looked at, and kept in --store-dir.")
+    .example(
+      "$0 mount --substituter https://cache.nixos.org --trusted-public-key NAME:KEY /nix/store",
+      "then run what was never installed",
+    )
+    .epilogue(
+      "What is at remote addresses is fetched as it is looked at, and kept in --store-dir. A store path " +
+        "of a substituter is fetched as a whole, and shown when it has been checked.",
+    )
     .epilogue(CREDENTIALS_NOTE);
 }
 
@@ -132,11 +140,12 @@ export async function handler(options: MountArguments): Promise<void> {
     listable: isListable(options),
     ranges: new RangeLog().memory,
   };
-  const far = await openFarServices(store);
-  if (far !== undefined && engine === "fuse-native") {
+  const isFetching = hasFarServices(store);
+  if (isFetching && engine === "fuse-native") {
     throw new UsageError("--engine fuse-native shows local stores only; use --engine kernel");
   }
   const stores = await openLocalStores(store);
+  const far = await openFarServices(store, stores);
   const fetch = far && new MountFetch(stores, far, log);
   const fileSystem = projectionOf(projection, stores, fetch);
   const kernel = new KernelEngine({
@@ -145,9 +154,9 @@ export async function handler(options: MountArguments): Promise<void> {
     passthrough: passthrough === "on",
     threads,
     fileSystem,
-    fetch: async (want, signal) => {
+    fetch: async (want, signal, onProgress) => {
       if (fetch === undefined) throw new TypeError("A local store has nothing to fetch from");
-      await fetch.fetch(want as CastoreWant | RootWant, signal);
+      await fetch.fetch(want as CastoreWant | RootWant, signal, onProgress);
     },
   });
   const portable = new FuseNativeEngine(fileSystem);
@@ -226,7 +235,13 @@ function checkThreads(threads: number): number {
 }
 
 /** The part of the options that other threads need. */
-function storeArguments(options: StoreArguments): StoreArguments {
+function storeArguments(options: MountArguments): StoreArguments {
   const { storeDir, blobServiceAddr, directoryServiceAddr, pathInfoServiceAddr } = options;
-  return { storeDir, blobServiceAddr, directoryServiceAddr, pathInfoServiceAddr };
+  const { logLevel, logFormat, substituter, trustedPublicKey, checkSignatures } = options;
+  const { offline, netrcFile, connectTimeout, stallTimeout } = options;
+  return {
+    ...{ storeDir, blobServiceAddr, directoryServiceAddr, pathInfoServiceAddr },
+    ...{ logLevel, logFormat, substituter, trustedPublicKey, checkSignatures },
+    ...{ offline, netrcFile, connectTimeout, stallTimeout },
+  };
 }

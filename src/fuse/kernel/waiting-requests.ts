@@ -13,13 +13,16 @@ import { FuseRequest } from "../protocol/request.js";
 import { writeReply } from "./device-loop.js";
 import type { Dispatcher } from "./dispatch.js";
 
-/** Makes what a `Miss` wants resident, or throws a `StoreError` that tells why it cannot. */
-export type Fetch = (want: unknown, signal: AbortSignal) => Promise<void>;
+/**
+ * Makes what a `Miss` wants resident, or throws a `StoreError` that tells why it cannot. What takes long but
+ * is getting on calls `onProgress`: the time the request has begins anew.
+ */
+export type Fetch = (want: unknown, signal: AbortSignal, onProgress: () => void) => Promise<void>;
 
 const EARLY_MAX = 1024;
 /** Requests in waiting; more are refused with EIO. Each is a program that stands still. */
 const WAITING_MAX = 1024;
-/** After this a request fails with EIO. */
+/** After this without progress a request fails with EIO. */
 const DEADLINE_MS = 120_000;
 
 export interface WaitingRequestsOptions {
@@ -65,7 +68,10 @@ export class WaitingRequests {
     if (this.#early.delete(unique)) ending.abort(interruption());
     this.#waiting.set(unique, ending);
     try {
-      await this.#fetchAndAnswer(request, want, ending.signal);
+      await this.#fetchAndAnswer(request, want, ending.signal, () => {
+        // A timer that was cleared would come to life again.
+        if (this.#waiting.has(unique)) timer.refresh();
+      });
     } catch (error) {
       this.#refuse(request, ending.signal.aborted ? ending.signal.reason : error);
     } finally {
@@ -90,11 +96,12 @@ export class WaitingRequests {
     request: FuseRequest,
     firstWant: unknown,
     signal: AbortSignal,
+    onProgress: () => void,
   ): Promise<void> {
     const { device, dispatcher, fetch, log } = this.#options;
     for (let want = firstWant; ; ) {
       signal.throwIfAborted();
-      await untilAborted(fetch(want, signal), signal);
+      await untilAborted(fetch(want, signal, onProgress), signal);
       const outcome = dispatcher.handle(request, this.#reply);
       if (outcome === "reply") return writeReply(device, this.#reply, log);
       if (outcome === "silence") return;

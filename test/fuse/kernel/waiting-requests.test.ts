@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type ErrorCode, StoreError } from "../../../src/base/errors.js";
 import { Miss } from "../../../src/castore/fs/file-system.js";
 import {
@@ -107,9 +107,9 @@ describe("WaitingRequests", () => {
     const files = new RemoteFiles(() => pieces);
     const recording =
       (files: RemoteFiles): Fetch =>
-      (want, signal) => {
+      (want, signal, onProgress) => {
         fetched.push(want);
-        return bring(files)(want, signal);
+        return bring(files)(want, signal, onProgress);
       };
     const { waiting } = setUp(recording, {}, files);
     await waiting.wait(readRequest(7), "piece 0");
@@ -182,7 +182,7 @@ describe("WaitingRequests", () => {
     let signal: AbortSignal | undefined;
     const { waiting, log } = setUp(() => (_want, given) => {
       signal = given;
-      return never(undefined, given);
+      return never(undefined, given, () => {});
     });
     const interrupted = waiting.wait(readRequest(7, 100n), "piece 7");
     const other = waiting.wait(readRequest(8, 102n), "piece 8");
@@ -243,6 +243,36 @@ describe("WaitingRequests", () => {
     await waited;
     expect(replies()).toMatchObject([{ error: -5, unique: 14n }]);
     expect(log.lines[0]?.message).toContain("not fetched within 0.05 s");
+  });
+
+  test("lets a fetch take its time for as long as it makes progress", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const files = new RemoteFiles();
+      let progress = (): void => {};
+      let arrive = (): void => {};
+      const slow: Fetch = (want, _signal, onProgress) =>
+        new Promise((resolve) => {
+          progress = onProgress;
+          arrive = () => {
+            files.here.add(String(want));
+            resolve();
+          };
+        });
+      const { waiting } = setUp(() => slow, { deadlineMs: 100 }, files);
+      const waited = waiting.wait(readRequest(7), "piece 7");
+      for (let step = 0; step < 5; step++) {
+        vi.advanceTimersByTime(90);
+        progress();
+      }
+      arrive();
+      await waited;
+      expect(replies()).toMatchObject([{ error: 0 }]);
+      progress();
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test("lets the deadline pass for fetches that end at once and bring nothing", async () => {

@@ -1,0 +1,109 @@
+/**
+ * Binary caches to fetch from what a store lacks. Loaded when one is named.
+ */
+import { isStoreError } from "../base/errors.js";
+import type { Logger } from "../base/log.js";
+import {
+  type SubstitutingOptions,
+  SubstitutingPathInfoService,
+} from "../store/path-info/substituting.js";
+import { PublicKey } from "../store/signature/public-key.js";
+import { BinaryCache } from "../store/substitution/binary-cache.js";
+import type { CacheFetcher } from "../store/substitution/cache-fetcher.js";
+import { CircuitBreaker } from "../store/substitution/circuit-breaker.js";
+import { FolderFetcher } from "../store/substitution/folder-fetcher.js";
+import { HttpFetcher } from "../store/substitution/http-fetcher.js";
+import { Netrc } from "../store/substitution/netrc.js";
+import { Upstream } from "../store/substitution/upstream.js";
+import { Upstreams } from "../store/substitution/upstreams.js";
+import { type CacheAddress, parseCacheAddress } from "./cache-address.js";
+import { readTextFile } from "./input-files.js";
+import { createLogger, type LogArguments } from "./logger.js";
+import { narReaderOptions } from "./nar-options.js";
+import type { SubstitutionArguments } from "./substitution-options.js";
+import { UsageError } from "./usage-error.js";
+
+/** What the options say about binary caches, ready to stand behind the other services. */
+export class Substitution {
+  readonly #upstreams: Upstreams;
+  readonly #log: Logger;
+
+  /**
+   * @param first the cache that is the path info service
+   * @throws {UsageError} for a bad address or key. @throws {StoreError} for a bad netrc file.
+   */
+  constructor(options: SubstitutionArguments & LogArguments, first: CacheAddress | undefined) {
+    this.#log = createLogger(options);
+    this.#upstreams = openUpstreams(options, first, this.#log);
+  }
+
+  service(behind: Pick<SubstitutingOptions, "local" | "targets" | "nars">) {
+    return new SubstitutingPathInfoService({
+      ...behind,
+      upstreams: this.#upstreams,
+      log: this.#log,
+      nar: narReaderOptions(this.#log),
+    });
+  }
+
+  close(): void {
+    this.#upstreams.close();
+  }
+}
+
+/** The upstreams that `--substituter` names, after `first`. */
+function openUpstreams(
+  options: SubstitutionArguments,
+  first: CacheAddress | undefined,
+  log: Logger,
+): Upstreams {
+  const addresses = usage(() => (options.substituter ?? []).map(parseCacheAddress));
+  const keys = usage(() => (options.trustedPublicKey ?? []).map((text) => PublicKey.parse(text)));
+  const { netrcFile, checkSignatures = true, offline = false } = options;
+  const netrc = netrcFile === undefined ? undefined : Netrc.parse(readTextFile(netrcFile));
+  if (!checkSignatures) {
+    log.warn({}, "signatures are not checked: what a substituter sends is taken for what it says");
+  }
+  const upstreamOf = (address: CacheAddress): Upstream =>
+    new Upstream({
+      cache: new BinaryCache(fetcherOf(address, options, netrc)),
+      breaker: new CircuitBreaker({
+        name: address.text,
+        onOpen: (pauseMs, { message }) =>
+          log.warn({ seconds: pauseMs / 1000 }, `leaving ${address.text} alone: ${message}`),
+      }),
+      keys: [...address.trustedPublicKeys, ...keys],
+      checkSignatures,
+      priority: address.priority,
+    });
+  const all = first === undefined ? addresses : [first, ...addresses];
+  return new Upstreams(all.map(upstreamOf), { offline });
+}
+
+const MS = 1000;
+const CONNECT_SECONDS = 5;
+const STALL_SECONDS = 30;
+
+function fetcherOf(
+  { text, place, foreignUrls }: CacheAddress,
+  { connectTimeout = CONNECT_SECONDS, stallTimeout = STALL_SECONDS }: SubstitutionArguments,
+  netrc: Netrc | undefined,
+): CacheFetcher {
+  if (place.type === "folder") return new FolderFetcher(text, place.folder);
+  return new HttpFetcher({
+    address: text,
+    base: place.base,
+    foreignUrls,
+    connectTimeoutMs: connectTimeout * MS,
+    stallTimeoutMs: stallTimeout * MS,
+    netrc,
+  });
+}
+
+function usage<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw isStoreError(error) ? new UsageError(error.message) : error;
+  }
+}

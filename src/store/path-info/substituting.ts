@@ -1,0 +1,161 @@
+import { toHex } from "../../base/bytes.js";
+import { isStoreError, StoreError } from "../../base/errors.js";
+import type { Logger } from "../../base/log.js";
+import { SingleFlight } from "../../base/single-flight.js";
+import type { CallOptions } from "../../castore/blob/service.js";
+import type { TreeTargets } from "../../castore/tree-upload.js";
+import { findMissing } from "../completeness.js";
+import { verifyContentAddress } from "../content-address-verify.js";
+import { NarCalculator } from "../nar/calculation.js";
+import { findNarRoot } from "../nar/find-root.js";
+import type { NarRecords } from "../nar/records.js";
+import { pathInfoFromNarinfo } from "../narinfo/conversion.js";
+import { encodeNixBase32 } from "../nixbase32.js";
+import type { PathInfo } from "../path-info.js";
+import { STORE_DIR } from "../store-path.js";
+import { type ReceiveOptions, receiveNar } from "../substitution/receive-nar.js";
+import type { Offer } from "../substitution/upstream.js";
+import type { Upstreams } from "../substitution/upstreams.js";
+import type { PathInfoService } from "./service.js";
+
+export interface SubstitutingOptions {
+  /** What is here already, and where path infos go. */
+  readonly local: PathInfoService;
+  /** Where content goes. */
+  readonly targets: TreeTargets;
+  /** What is known of NARs that are here. */
+  readonly nars?: NarRecords | undefined;
+  readonly upstreams: Upstreams;
+  readonly log: Logger;
+  readonly nar?: Pick<ReceiveOptions, "onDeep" | "depthMax">;
+}
+
+/** Told how many more bytes have come for the store path with this hash, in hex. */
+export type ReceivedListener = (hash: string, bytes: number) => void;
+
+/**
+ * Path infos of a local service, and of binary caches. One that is not local is fetched with its content,
+ * checked, and is local from then on; it is shown when all of that is done. Requests for one store path at the
+ * same time are one download, which ends when nobody wants it any more.
+ *
+ * Absent is what every upstream lacks. When one fails and no other has it, that is an error. Puts and lists are
+ * those of the local service.
+ */
+export class SubstitutingPathInfoService implements PathInfoService {
+  readonly #options: SubstitutingOptions;
+  readonly #calculator: NarCalculator;
+  readonly #flights = new SingleFlight<PathInfo | undefined>();
+  readonly #listeners = new Set<ReceivedListener>();
+
+  constructor(options: SubstitutingOptions) {
+    this.#options = options;
+    this.#calculator = new NarCalculator(options.targets, options.nars);
+  }
+
+  async get(hash: Uint8Array, options: CallOptions = {}): Promise<PathInfo | undefined> {
+    const known = await this.#options.local.get(hash, options);
+    if (known !== undefined) return known;
+    const fetch = (signal: AbortSignal) => this.#fetch(hash, signal);
+    return await this.#flights.run(toHex(hash), fetch, options.signal);
+  }
+
+  put(pathInfo: PathInfo, options?: CallOptions): Promise<PathInfo> {
+    return this.#options.local.put(pathInfo, options);
+  }
+
+  list(options?: CallOptions): AsyncIterable<PathInfo> {
+    return this.#options.local.list(options);
+  }
+
+  /**
+   * What is known about a store path without fetching its content: its path info when it is here, else the
+   * first offer. `undefined` when it is nowhere.
+   */
+  async describe(
+    hash: Uint8Array,
+    options: CallOptions = {},
+  ): Promise<PathInfo | Offer | undefined> {
+    const known = await this.#options.local.get(hash, options);
+    if (known !== undefined) return known;
+    const failures: StoreError[] = [];
+    for await (const { offer, failure } of this.#options.upstreams.find(hash, options)) {
+      if (offer !== undefined) return offer;
+      if (failure !== undefined) failures.push(failure);
+    }
+    if (failures.length > 0) throw unanswered(hash, failures);
+    return undefined;
+  }
+
+  /** Tells `listener` of every piece that comes, until what it returns is called. */
+  onReceived(listener: ReceivedListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async #fetch(hash: Uint8Array, signal: AbortSignal): Promise<PathInfo | undefined> {
+    const failures: StoreError[] = [];
+    for await (const { offer, failure } of this.#options.upstreams.find(hash, { signal })) {
+      let problem = failure;
+      if (offer !== undefined) {
+        try {
+          const pathInfo = await this.#receive(offer, signal);
+          for (const { message } of failures) this.#options.log.warn({}, `passed over: ${message}`);
+          return pathInfo;
+        } catch (error) {
+          signal.throwIfAborted();
+          if (!isStoreError(error)) throw error;
+          // The cache may have been changed since.
+          offer.upstream.forget(hash);
+          problem = error;
+        }
+      }
+      if (problem !== undefined) failures.push(problem);
+    }
+    if (failures.length > 0) throw unanswered(hash, failures);
+    return undefined;
+  }
+
+  async #receive(offer: Offer, signal: AbortSignal): Promise<PathInfo> {
+    const { local, log, nars } = this.#options;
+    const { narinfo, upstream } = offer;
+    const known = await this.#knownContent(offer, signal);
+    const { node } = known ?? (await this.#download(offer, signal));
+    const pathInfo = pathInfoFromNarinfo(narinfo, node);
+    if (offer.byContentAddress)
+      await verifyContentAddress(pathInfo, this.#options.targets, { signal });
+    const [stored] = await Promise.all([local.put(pathInfo), nars?.remember(node, narinfo)]);
+    log.debug({ path: String(narinfo.storePath), from: upstream.address }, "substituted");
+    return stored;
+  }
+
+  /** The same content under another name is not fetched again. */
+  async #knownContent({ narinfo }: Offer, signal: AbortSignal) {
+    const { nars, targets } = this.#options;
+    if (nars === undefined) return undefined;
+    const known = await findNarRoot(narinfo.narSha256, nars, this.#calculator, { signal });
+    if (known?.narSize !== narinfo.narSize) return undefined;
+    return (await findMissing(known.node, targets, { signal })) === undefined ? known : undefined;
+  }
+
+  async #download({ narinfo, upstream }: Offer, signal: AbortSignal) {
+    const key = toHex(narinfo.storePath.hash);
+    return await receiveNar(narinfo, upstream.nar(narinfo, { signal }), this.#options.targets, {
+      ...this.#options.nar,
+      signal,
+      onBytes: (bytes) => {
+        for (const listener of this.#listeners) listener(key, bytes);
+      },
+    });
+  }
+}
+
+/** Not an absence: an upstream that did not answer may have it. */
+function unanswered(hash: Uint8Array, failures: readonly StoreError[]): StoreError {
+  const reasons = [...new Set(failures.map(({ message }) => message))].join("; ");
+  const code = failures.every((failure) => isStoreError(failure, "corrupt"))
+    ? "corrupt"
+    : "unavailable";
+  return new StoreError(code, `Cannot fetch ${STORE_DIR}/${encodeNixBase32(hash)}: ${reasons}`, {
+    cause: failures[0],
+  });
+}

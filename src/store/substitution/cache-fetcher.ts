@@ -1,0 +1,25 @@
+import type { CallOptions } from "../../castore/blob/service.js";
+
+/**
+ * The files of a binary cache, wherever they are. Absence is `undefined`; a failure is never taken for it.
+ *
+ * Errors are `unavailable` when trying again later may help, `permission-denied` when the cache refuses,
+ * `limit-exceeded` for a file that is too large, `invalid-argument` for a place outside the cache, and
+ * `aborted` when the caller's signal fires. They name the file.
+ */
+export interface CacheFetcher {
+  /** What the user called the cache, without secrets. */
+  readonly address: string;
+
+  /** The whole file called `name`, which has at most `bytesMax` bytes; `undefined` when there is none. */
+  read(name: string, bytesMax: number, options?: CallOptions): Promise<Uint8Array | undefined>;
+
+  /**
+   * The file at `place`, as a narinfo's `URL` names it, in pieces that are the caller's; `undefined` when
+   * there is none. Consume it, or let go of it: until then it holds a connection.
+   */
+  stream(place: string, options?: CallOptions): Promise<AsyncIterable<Uint8Array> | undefined>;
+
+  /** Lets go of connections; streams under way fail. */
+  close(): void;
+}

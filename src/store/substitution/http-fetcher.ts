@@ -1,0 +1,220 @@
+import type { Compression } from "../../base/compression/compression.js";
+import { decompress } from "../../base/compression/decompress.js";
+import { type ErrorCode, isStoreError, StoreError } from "../../base/errors.js";
+import type { CallOptions } from "../../castore/blob/service.js";
+import type { CacheFetcher } from "./cache-fetcher.js";
+import { type HttpAnswer, HttpClient, type HttpClientOptions } from "./http-client.js";
+import { HttpFailure, statusError, transportError, withoutSecrets } from "./http-failure.js";
+import { Retry, type RetryOptions } from "./retry.js";
+
+/** As many as Nix asks with at once. */
+const QUESTIONS_MAX = 25;
+/** NARs on their way at once. They have connections of their own: a question must not wait for a large one. */
+const DOWNLOADS_MAX = 8;
+
+const PLAIN = { "Accept-Encoding": "identity" } as const;
+
+export interface HttpFetcherOptions extends Omit<HttpClientOptions, "connectionsMax"> {
+  readonly address: string;
+  /** Of the cache; its query is not used. */
+  readonly base: URL;
+  /** Whether a narinfo may name a NAR elsewhere. */
+  readonly foreignUrls?: boolean;
+  readonly retry?: RetryOptions;
+}
+
+/**
+ * A binary cache on a web server. 404 and 410 mean that a file is not there, everything else but the file is
+ * an error. What may do better the next time is tried again; a download that breaks goes on where it broke.
+ */
+export class HttpFetcher implements CacheFetcher {
+  readonly address: string;
+  readonly #base: URL;
+  readonly #foreignUrls: boolean;
+  readonly #retry: RetryOptions | undefined;
+  readonly #questions: HttpClient;
+  readonly #downloads: HttpClient;
+
+  constructor({ address, base, foreignUrls = false, retry, ...client }: HttpFetcherOptions) {
+    this.address = address;
+    this.#base = new URL(base.origin + base.pathname.replace(/\/*$/, "/"));
+    this.#foreignUrls = foreignUrls;
+    this.#retry = retry;
+    this.#questions = new HttpClient({ ...client, connectionsMax: QUESTIONS_MAX });
+    this.#downloads = new HttpClient({ ...client, connectionsMax: DOWNLOADS_MAX });
+  }
+
+  async read(
+    name: string,
+    bytesMax: number,
+    { signal }: CallOptions = {},
+  ): Promise<Uint8Array | undefined> {
+    const url = new URL(name, this.#base);
+    const retry = new Retry(this.#retry);
+    for (;;) {
+      try {
+        const answer = await this.#questions.get(url, PLAIN, signal);
+        if (isAbsent(answer)) return undefined;
+        checkWhole(answer);
+        const name = withoutSecrets(url);
+        const pieces: Uint8Array[] = [];
+        for await (const piece of decoded(answer, name, bytesMax)) pieces.push(piece);
+        return Buffer.concat(pieces);
+      } catch (error) {
+        await retry.again(error, false, signal);
+      }
+    }
+  }
+
+  async stream(
+    place: string,
+    { signal }: CallOptions = {},
+  ): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const url = this.#placeOf(place);
+    const retry = new Retry(this.#retry);
+    for (;;) {
+      try {
+        const answer = await this.#downloads.get(url, PLAIN, signal);
+        if (isAbsent(answer)) return undefined;
+        checkWhole(answer);
+        return canResume(answer)
+          ? this.#resuming(url, answer, retry, signal)
+          : decoded(answer, withoutSecrets(url), Number.MAX_SAFE_INTEGER);
+      } catch (error) {
+        await retry.again(error, false, signal);
+      }
+    }
+  }
+
+  close(): void {
+    this.#questions.close();
+    this.#downloads.close();
+  }
+
+  async *#resuming(
+    url: URL,
+    first: HttpAnswer,
+    retry: Retry,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Uint8Array> {
+    let offset = 0;
+    let answer: HttpAnswer | undefined = first;
+    for (;;) {
+      const start = offset;
+      try {
+        answer ??= await this.#rest(url, first, offset, signal);
+        for await (const piece of answer.body()) {
+          offset += piece.length;
+          yield piece;
+        }
+        return;
+      } catch (error) {
+        await retry.again(error, offset > start, signal);
+        answer = undefined;
+      }
+    }
+  }
+
+  /** The bytes from `offset` on of what `first` was the beginning of. */
+  async #rest(
+    url: URL,
+    first: HttpAnswer,
+    offset: number,
+    signal: AbortSignal | undefined,
+  ): Promise<HttpAnswer> {
+    const { etag } = first.headers;
+    const answer = await this.#downloads.get(
+      url,
+      {
+        ...PLAIN,
+        Range: `bytes=${offset}-`,
+        // Only a strong one says that the bytes are the same.
+        ...(etag === undefined || etag.startsWith("W/") ? {} : { "If-Range": etag }),
+      },
+      signal,
+    );
+    const length = Number(first.headers["content-length"]);
+    const expected = `bytes ${offset}-${length - 1}/${length}`;
+    if (answer.status === 206 && answer.headers["content-range"] === expected) return answer;
+    answer.discard();
+    if (answer.status !== 200 && answer.status !== 206) {
+      throw statusError(url, answer.status, answer.headers);
+    }
+    const why = `it has changed, or cannot be had from byte ${offset} on, where it broke off`;
+    throw transportError(url, new HttpFailure("final", why));
+  }
+
+  /** As Nix joins them: a path goes below the base even when it starts with a slash. */
+  #placeOf(place: string): URL {
+    const isAbsolute = /^[a-z][a-z0-9+.-]*:/i.test(place);
+    let url: URL | undefined;
+    try {
+      url = new URL(isAbsolute ? place : `${this.#base.href}${place.replace(/^\/+/, "")}`);
+    } catch {
+      // Refused below.
+    }
+    const isInside =
+      url?.origin === this.#base.origin && url.pathname.startsWith(this.#base.pathname);
+    const isForeign = url?.protocol === "https:" || url?.protocol === this.#base.protocol;
+    const hasUser = url?.username !== "" || url.password !== "";
+    if (url !== undefined && !hasUser && (isInside || (this.#foreignUrls && isForeign))) return url;
+    throw new StoreError(
+      "invalid-argument",
+      `The URL ${JSON.stringify(place.slice(0, 256))} is outside the cache ${this.address}`,
+    );
+  }
+}
+
+function isAbsent(answer: HttpAnswer): boolean {
+  if (answer.status !== 404 && answer.status !== 410) return false;
+  answer.discard();
+  return true;
+}
+
+function checkWhole(answer: HttpAnswer): void {
+  const { status, headers, url } = answer;
+  const isKnown = encodingOf(answer) !== undefined;
+  if (status === 200 && isKnown) return;
+  answer.discard();
+  if (status !== 200) throw statusError(url, status, headers);
+  const encoding = JSON.stringify(headers["content-encoding"]);
+  const why = `its Content-Encoding is ${encoding}, which was not asked for`;
+  throw transportError(url, new HttpFailure("final", why));
+}
+
+function canResume(answer: HttpAnswer): boolean {
+  const { headers } = answer;
+  const isCounted = /^\d+$/.test(headers["content-length"] ?? "");
+  return isCounted && headers["accept-ranges"] === "bytes" && encodingOf(answer) === "none";
+}
+
+const ENCODINGS: Readonly<Record<string, Compression>> = {
+  identity: "none",
+  gzip: "gzip",
+  "x-gzip": "gzip",
+  br: "br",
+  zstd: "zstd",
+};
+
+/** How the body is sent. Object stores keep some narinfos compressed and send them so, whoever asks. */
+function encodingOf({ headers }: HttpAnswer): Compression | undefined {
+  return ENCODINGS[(headers["content-encoding"] ?? "identity").toLowerCase()];
+}
+
+async function* decoded(
+  answer: HttpAnswer,
+  name: string,
+  bytesMax: number,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* decompress(encodingOf(answer) ?? "none", answer.body(), { bytesMax });
+  } catch (error) {
+    if (isStoreError(error, "invalid-argument")) throw cannotRead(name, "corrupt", error);
+    if (isStoreError(error, "limit-exceeded")) throw cannotRead(name, error.code, error);
+    throw error;
+  }
+}
+
+function cannotRead(name: string, code: ErrorCode, cause: StoreError): StoreError {
+  return new StoreError(code, `Cannot read ${name}: ${cause.message}`, { cause });
+}

@@ -1,0 +1,144 @@
+import { LRUCache } from "lru-cache";
+import { toHex } from "../../base/bytes.js";
+import { isStoreError, StoreError } from "../../base/errors.js";
+import { SingleFlight } from "../../base/single-flight.js";
+import type { CallOptions } from "../../castore/blob/service.js";
+import { checkContentAddress } from "../content-address-check.js";
+import type { Narinfo } from "../narinfo/narinfo.js";
+import { trustIn } from "../path-info-trust.js";
+import type { PublicKey } from "../signature/public-key.js";
+import type { BinaryCache } from "./binary-cache.js";
+import type { CircuitBreaker } from "./circuit-breaker.js";
+
+/** How long it is believed that a cache has, or lacks, a store path. */
+const FOUND_MS = 10 * 60_000;
+const ABSENT_MS = 60_000;
+const REMEMBERED_MAX = 100_000;
+
+/** A store path that can be had, and that may be believed. */
+export interface Offer {
+  readonly upstream: Upstream;
+  readonly narinfo: Narinfo;
+  /** Whether only its content address speaks for it, which the content has to bear out. */
+  readonly byContentAddress: boolean;
+}
+
+export interface UpstreamOptions {
+  readonly cache: BinaryCache;
+  readonly breaker: CircuitBreaker;
+  readonly keys: readonly PublicKey[];
+  /** Whether someone has to vouch for what it says. */
+  readonly checkSignatures: boolean;
+  /** Lower is asked first; what the cache says itself, unless given. */
+  readonly priority?: number | undefined;
+}
+
+/**
+ * A binary cache to substitute from: asked one question once at a time, its answers remembered for a while,
+ * believed only when a trusted key or a content address speaks for them, and left alone when it fails.
+ */
+export class Upstream {
+  readonly #options: UpstreamOptions;
+  readonly #flights = new SingleFlight<Offer | undefined>();
+  readonly #remembered = new LRUCache<string, { readonly offer: Offer | undefined }>({
+    max: REMEMBERED_MAX,
+  });
+  readonly #info = new SingleFlight<number>();
+  #priority: number | undefined;
+
+  constructor(options: UpstreamOptions) {
+    this.#options = options;
+    this.#priority = options.priority;
+  }
+
+  get address(): string {
+    return this.#options.cache.address;
+  }
+
+  /** Its place among others, when it is known. */
+  get knownPriority(): number | undefined {
+    return this.#priority;
+  }
+
+  /** Its place among others. @throws {StoreError} when it cannot be asked, or is for another store. */
+  async priority({ signal }: CallOptions = {}): Promise<number> {
+    const { breaker, cache } = this.#options;
+    this.#priority ??= await this.#info.run(
+      "",
+      async (shared) => (await breaker.run(() => cache.info({ signal: shared }))).priority,
+      signal,
+    );
+    return this.#priority;
+  }
+
+  /**
+   * What it offers for the store path with this hash (20 bytes); `undefined` when it lacks it.
+   *
+   * @throws {StoreError} as `BinaryCache`; `corrupt` when nobody trusted speaks for what it has.
+   */
+  async find(hash: Uint8Array, { signal }: CallOptions = {}): Promise<Offer | undefined> {
+    const key = toHex(hash);
+    const remembered = this.#remembered.get(key);
+    if (remembered !== undefined) return remembered.offer;
+    return await this.#flights.run(key, (shared) => this.#ask(hash, key, shared), signal);
+  }
+
+  /** The compressed NAR of an offer of its own; failing on the way counts as well. */
+  async *nar(narinfo: Narinfo, options?: CallOptions): AsyncGenerator<Uint8Array> {
+    const { breaker, cache } = this.#options;
+    try {
+      yield* await breaker.run(() => cache.nar(narinfo, options));
+    } catch (error) {
+      breaker.failed(error);
+      throw error;
+    }
+  }
+
+  /** What was remembered of a store path has turned out to be wrong. */
+  forget(hash: Uint8Array): void {
+    this.#remembered.delete(toHex(hash));
+  }
+
+  close(): void {
+    this.#options.cache.close();
+  }
+
+  async #ask(hash: Uint8Array, key: string, signal: AbortSignal): Promise<Offer | undefined> {
+    const { breaker, cache } = this.#options;
+    const narinfo = await breaker.run(() => cache.narinfo(hash, { signal }));
+    const offer = narinfo && this.#judge(narinfo);
+    const ttl = offer === undefined ? ABSENT_MS : FOUND_MS;
+    this.#remembered.set(key, { offer }, { ttl });
+    return offer;
+  }
+
+  /** Everything that can be checked before the NAR is here. */
+  #judge(narinfo: Narinfo): Offer {
+    const { keys, checkSignatures } = this.#options;
+    const trust = trustIn(narinfo, keys);
+    if (trust === undefined && checkSignatures) throw this.#untrusted(narinfo);
+    try {
+      // No signature covers it, so it must not contradict what one does cover.
+      checkContentAddress(narinfo);
+    } catch (error) {
+      if (!isStoreError(error)) throw error;
+      throw new StoreError("corrupt", `${this.address}: ${error.message}`, { cause: error });
+    }
+    return { upstream: this, narinfo, byContentAddress: trust?.by === "content-address" };
+  }
+
+  #untrusted({ storePath, signatures }: Narinfo): StoreError {
+    const names = [...new Set(signatures.map(({ name }) => JSON.stringify(name)))];
+    const trusted = this.#options.keys.map(({ name }) => JSON.stringify(name));
+    const found =
+      names.length === 0 ? "it has no signature" : `it is signed by ${names.join(", ")}`;
+    const isForged = signatures.some(({ name }) => trusted.includes(JSON.stringify(name)));
+    const wanted = isForged
+      ? "the signature does not hold"
+      : `trusted are ${trusted.join(", ") || "no keys at all (--trusted-public-key)"}`;
+    return new StoreError(
+      "corrupt",
+      `No trusted key vouches for ${storePath} of ${this.address}: ${found}; ${wanted}`,
+    );
+  }
+}
