@@ -163,7 +163,7 @@ describe.skipIf(obstacle !== undefined)("A mount that substitutes", () => {
     const wrong = await runProgram("cat", [mount.path(large, "a", "small")]);
     expect(wrong).toMatchObject({ status: 1, stdout: "" });
     expect(wrong.stderr).toContain("Input/output error");
-    await until(() => mount.stderr.includes("its NarHash is sha256:"));
+    await until(() => mount.stderr.includes("its FileHash is sha256:"));
     // It was no absence: the next one to look finds it.
     expect(await outputOf("cat", mount.path(large, "a", "small"))).toBe("small\n");
     expect(await mount.stop()).toBe(0);
