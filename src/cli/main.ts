@@ -64,6 +64,11 @@ const COMMANDS: readonly Command[] = [
     load: () => import("./commands/path-info.js"),
   },
   {
+    usage: "prefetch <paths..>",
+    summary: "Fetch store paths and all they refer to from substituters",
+    load: () => import("./commands/prefetch.js"),
+  },
+  {
     usage: "nar",
     summary: "Work with NARs, the archives of Nix",
     load: () => import("./commands/nar.js"),

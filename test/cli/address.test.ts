@@ -67,7 +67,10 @@ describe("parseAddress()", () => {
     ["grpc+unix:///", "it must name a path: grpc+unix:///path"],
     ["grpc+unix:///%FF", "its path is no text"],
     ["grpc://host:8000", "unknown scheme; known are"],
-    ["s3://bucket/prefix", "unknown scheme; known are local, memory, grpc+http, grpc+https and"],
+    [
+      "s3://bucket/prefix",
+      "unknown scheme; known are local, memory, grpc+http, grpc+https, grpc+unix",
+    ],
     ["ftp://example.org", "unknown scheme; known are"],
   ])("refuses %j", (text, why) => {
     expect(() => parseAddress(text)).toThrow(

@@ -163,7 +163,7 @@ describe.skipIf(obstacle !== undefined)("A mount that substitutes", () => {
     const wrong = await runProgram("cat", [mount.path(large, "a", "small")]);
     expect(wrong).toMatchObject({ status: 1, stdout: "" });
     expect(wrong.stderr).toContain("Input/output error");
-    await until(() => mount.stderr.includes("its NarHash is sha256:"));
+    await until(() => mount.stderr.includes("its FileHash is sha256:"));
     // It was no absence: the next one to look finds it.
     expect(await outputOf("cat", mount.path(large, "a", "small"))).toBe("small\n");
     expect(await mount.stop()).toBe(0);
@@ -230,5 +230,72 @@ describe.skipIf(obstacle !== undefined)("A mount that substitutes", () => {
       status: 1,
       stderr: expect.stringContaining("--offline is set"),
     });
+  });
+
+  test("prefetches closures, and says first what that would take", async () => {
+    using server = await CacheServer.start(plain.folder);
+    const store = new TestStore();
+    const data = paths.find((path) => path.endsWith("-data")) as string;
+    const planned = await store.run([
+      "prefetch",
+      "--dry-run",
+      "--json",
+      ...trusting(server.url),
+      program,
+    ]);
+    const plan = JSON.parse(planned.stdout) as { fetched: string[]; downloadBytes: number };
+    expect(plan.fetched).toEqual([data, program]);
+    expect(plan.downloadBytes).toBe(
+      plan.fetched.reduce((sum, path) => sum + plain.nar(StorePath.parseAbsolute(path)).length, 0),
+    );
+    expect(server.count(/^nar\//)).toBe(0);
+    await store.succeed(["prefetch", ...trusting(server.url), program]);
+    expect((await store.readBack()).toSorted()).toEqual([data, program].toSorted());
+    const absent = await store.run(["prefetch", ...trusting(server.url), ABSENT]);
+    expect(absent).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("neither in the store nor"),
+    });
+  });
+
+  test("prefetches what the mount is told to", async () => {
+    using server = await CacheServer.start(plain.folder);
+    using mount = await CliMount.start(
+      new TestStore(),
+      "--prefetch",
+      program,
+      ...trusting(server.url),
+    );
+    await until(() => mount.stderr.includes("prefetched"));
+    server.inject(/./, status(500));
+    expect(await outputOf(mount.path(program, "bin", "program"))).toBe("from data\n");
+    expect(await mount.stop()).toBe(0);
+  });
+
+  test("sends the credentials of a netrc file, and shows none of them", async () => {
+    const netrc = join(temporaryFolder(), "netrc");
+    writeFileSync(netrc, "machine 127.0.0.1 login reader password hunter2\n");
+    using server = await CacheServer.start(plain.folder);
+    const seen = new Set<string | undefined>();
+    server.inject(/./, (response, request, file) => {
+      seen.add(request.headers.authorization);
+      if (file === undefined) response.writeHead(404).end();
+      else server.serve(response, request, file);
+    });
+    const options = ["--netrc-file", netrc, "--log-level", "trace", ...trusting(server.url)];
+    const { stdout, stderr } = await new TestStore().run(["cat", ...options, `${large}/a/small`]);
+    expect(stdout).toBe("small\n");
+    expect(stderr).not.toContain("hunter2");
+    expect([...seen]).toEqual([`Basic ${Buffer.from("reader:hunter2").toString("base64")}`]);
+  });
+
+  test.each([
+    [["--substituter", "ftp://c"], /unknown scheme; known are http, https and file/],
+    [["--substituter", "http://c", "--trusted-public-key", "k"], /Invalid public key/],
+    [["--blob-service-addr", "nix+http://c"], /a binary cache is for --path-info-service-addr/],
+    [["--connect-timeout", "0"], /--connect-timeout must be a number of seconds/],
+  ])("refuses %j as wrong usage", async (options, message) => {
+    const { status, stderr } = await new TestStore().run(["ls", ...options, ABSENT]);
+    expect([status, stderr]).toEqual([2, expect.stringMatching(message)]);
   });
 });

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { Argv } from "yargs";
+import { messageOf } from "../../base/errors.js";
 import type { Logger } from "../../base/log.js";
 import type { CastoreWant } from "../../castore/fs/fetchable-source.js";
 import { RangeLog } from "../../castore/fs/range-log.js";
@@ -14,6 +15,8 @@ import { LocalUploadRecords } from "../../http/local-upload-records.js";
 import type { RootWant } from "../../store/fetchable-root-nodes.js";
 import { LocalNarRecords } from "../../store/nar/local-records.js";
 import { LocalPathInfoService } from "../../store/path-info/local.js";
+import type { SubstitutingPathInfoService } from "../../store/path-info/substituting.js";
+import type { StorePathReference } from "../../store/store-path-reference.js";
 import { isRemote } from "../address.js";
 import { HTTP_OPTIONS, type HttpArguments } from "../http-options.js";
 import type { ServedStore } from "../http-serving.js";
@@ -23,6 +26,8 @@ import { MountFetch } from "../mount-fetch.js";
 import { type ProjectionRecipe, projectionOf } from "../mount-projection.js";
 import type { MountWorkerRecipe } from "../mount-worker.js";
 import { STORE_OPTIONS, withEnvironment } from "../options.js";
+import { planPrefetch, runPrefetch } from "../prefetch.js";
+import { PrefetchProgressBar } from "../prefetch-progress.js";
 import {
   addressesOf,
   hasFarServices,
@@ -39,6 +44,7 @@ import {
   SERVING_OPTIONS,
   type ServingArguments,
 } from "../serving-options.js";
+import { parsePathArgument } from "../store-object.js";
 import { UsageError } from "../usage-error.js";
 
 interface MountArguments extends StoreArguments, LogArguments, ServingArguments, HttpArguments {
@@ -48,6 +54,7 @@ interface MountArguments extends StoreArguments, LogArguments, ServingArguments,
   readonly engine: "auto" | "kernel" | "fuse-native";
   readonly threads: number;
   readonly passthrough: "on" | "off";
+  readonly prefetch: readonly string[];
   readonly mkdir: boolean;
   readonly listen?: readonly ListenAddress[];
 }
@@ -102,6 +109,15 @@ export function builder(yargs: Argv): Argv {
           choices: ["on", "off"],
           default: "off",
         },
+        prefetch: {
+          describe: "STORE-PATH to fetch with all it refers to while mounted; repeatable",
+          type: "string",
+          array: true,
+          nargs: 1,
+          default: [],
+          defaultDescription: "none",
+          requiresArg: true,
+        },
         mkdir: { describe: "Make DEST when it is not there", type: "boolean", default: true },
         listen: {
           describe: `Serve the store over gRPC too, at ${LISTEN_ADDRESS_FORMS}`,
@@ -133,6 +149,7 @@ export function builder(yargs: Argv): Argv {
 
 export async function handler(options: MountArguments): Promise<void> {
   const log = createLogger(options);
+  const prefetched = options.prefetch.map(parsePathArgument);
   const { logLevel, logFormat, engine, threads, passthrough } = options;
   const store = storeArguments(options);
   const projection: ProjectionRecipe = {
@@ -143,6 +160,9 @@ export async function handler(options: MountArguments): Promise<void> {
   const isFetching = hasFarServices(store);
   if (isFetching && engine === "fuse-native") {
     throw new UsageError("--engine fuse-native shows local stores only; use --engine kernel");
+  }
+  if (prefetched.length > 0 && (store.substituter ?? []).length === 0) {
+    throw new UsageError("--prefetch needs a --substituter to fetch from");
   }
   const stores = await openLocalStores(store);
   const far = await openFarServices(store, stores);
@@ -170,7 +190,10 @@ export async function handler(options: MountArguments): Promise<void> {
       create: options.mkdir,
       allowOther: options.allowOther,
       log,
-      onMounted: (mountPoint) => process.stderr.write(`mounted ${mountPoint}\n`),
+      onMounted: (mountPoint) => {
+        process.stderr.write(`mounted ${mountPoint}\n`);
+        if (far?.substitution !== undefined) void prefetch(prefetched, far.substitution, log);
+      },
     });
   } finally {
     await Promise.all(serving.map((each) => each?.stop(options.drainSeconds * 1000)));
@@ -221,6 +244,25 @@ function servicesOf(
     directories: far?.directories ?? stores.directories.directories,
     pathInfos: far?.pathInfos ?? new LocalPathInfoService(index),
   };
+}
+
+/** Beside the mount, which goes on when it fails: what is looked at is fetched anyway. */
+async function prefetch(
+  references: readonly StorePathReference[],
+  substitution: SubstitutingPathInfoService,
+  log: Logger,
+): Promise<void> {
+  if (references.length === 0) return;
+  try {
+    const plan = await planPrefetch(references, substitution);
+    const total = { paths: plan.missing.length, bytes: plan.downloadBytes };
+    const bar = new PrefetchProgressBar(total);
+    const onProgress = bar.update.bind(bar);
+    await runPrefetch(plan, substitution, onProgress).finally(() => bar.stop());
+    log.info(total, "prefetched");
+  } catch (error) {
+    log.warn({}, `cannot prefetch: ${messageOf(error)}`);
+  }
 }
 
 /** A remote service would have to tell of every store path there is, over and over. */

@@ -119,6 +119,7 @@ export class SubstitutingPathInfoService implements PathInfoService {
     const { local, log, nars } = this.#options;
     const { narinfo, upstream } = offer;
     const known = await this.#knownContent(offer, signal);
+    this.#options.upstreams.lookAhead(offer);
     const { node } = known ?? (await this.#download(offer, signal));
     const pathInfo = pathInfoFromNarinfo(narinfo, node);
     if (offer.byContentAddress)

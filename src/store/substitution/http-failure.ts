@@ -15,13 +15,20 @@ export type HttpFailureKind =
 /** The cause of the `StoreError` of a request. */
 export class HttpFailure extends Error {
   readonly kind: HttpFailureKind;
+  /** What the server answered; absent when it did not. */
+  readonly status: number | undefined;
   /** How long the server wants to be left alone. */
   readonly retryAfterMs: number | undefined;
 
-  constructor(kind: HttpFailureKind, message: string, retryAfterMs?: number) {
+  constructor(
+    kind: HttpFailureKind,
+    message: string,
+    answer: { readonly status?: number; readonly retryAfterMs?: number | undefined } = {},
+  ) {
     super(message);
     this.kind = kind;
-    this.retryAfterMs = retryAfterMs;
+    this.status = answer.status;
+    this.retryAfterMs = answer.retryAfterMs;
   }
 }
 
@@ -44,10 +51,11 @@ export function statusError(url: URL, status: number, headers: IncomingHttpHeade
   const text = `the server answers ${status}${meaningOf(status)}`;
   if (REFUSALS.has(status)) {
     const hint = "; credentials come from --netrc-file";
-    return failed(url, new HttpFailure("final", `${text}${hint}`), "permission-denied");
+    return failed(url, new HttpFailure("final", `${text}${hint}`, { status }), "permission-denied");
   }
+  const delay = retryAfterMs(headers["retry-after"]);
   const kind = TRANSIENT_STATUSES.has(status) ? "transient" : "final";
-  return failed(url, new HttpFailure(kind, text, retryAfterMs(headers["retry-after"])));
+  return failed(url, new HttpFailure(kind, text, { status, retryAfterMs: delay }));
 }
 
 export function failureOf(error: unknown): HttpFailure | undefined {

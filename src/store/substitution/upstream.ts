@@ -9,6 +9,7 @@ import { trustIn } from "../path-info-trust.js";
 import type { PublicKey } from "../signature/public-key.js";
 import type { BinaryCache } from "./binary-cache.js";
 import type { CircuitBreaker } from "./circuit-breaker.js";
+import { failureOf } from "./http-failure.js";
 
 /** How long it is believed that a cache has, or lacks, a store path. */
 const FOUND_MS = 10 * 60_000;
@@ -83,13 +84,16 @@ export class Upstream {
     return await this.#flights.run(key, (shared) => this.#ask(hash, key, shared), signal);
   }
 
-  /** The compressed NAR of an offer of its own; failing on the way counts as well. */
+  /**
+   * The compressed NAR of an offer of its own. A connection that fails is a failure of the upstream; a server
+   * that answers, but not with this file, may have others.
+   */
   async *nar(narinfo: Narinfo, options?: CallOptions): AsyncGenerator<Uint8Array> {
     const { breaker, cache } = this.#options;
     try {
-      yield* await breaker.run(() => cache.nar(narinfo, options));
+      yield* await cache.nar(narinfo, options);
     } catch (error) {
-      breaker.failed(error);
+      if (failureOf(error)?.status === undefined) breaker.failed(error);
       throw error;
     }
   }

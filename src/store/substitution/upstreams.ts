@@ -48,6 +48,19 @@ export class Upstreams {
     yield* staggered(this.#inOrder(), this.#patienceMs, ask, signal);
   }
 
+  /**
+   * Asks where `offer` is from about all it refers to, beside the caller: whoever looks at one store path
+   * looks at these next. Only what they say is fetched.
+   */
+  lookAhead({ narinfo, upstream }: Offer): void {
+    const { signal } = this.#closing;
+    for (const reference of narinfo.references) {
+      if (reference.equals(narinfo.storePath)) continue;
+      // Whoever wants it asks again, and is told.
+      upstream.find(reference.hash, { signal }).catch(() => {});
+    }
+  }
+
   /** Ends the questions under way. */
   close(): void {
     this.#closing.abort();

@@ -2,6 +2,7 @@
  * What can go wrong between here and a binary cache: each is named, and leaves nothing wrong behind.
  */
 import { createHash } from "node:crypto";
+import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import type { ErrorCode } from "../../../src/base/errors.js";
 import { formatHash } from "../../../src/store/nix-hash.js";
@@ -266,6 +267,27 @@ const FAULTS: readonly (readonly [string, ErrorCode, RegExp, Break])[] = [
     (_server, cache) => edit(cache, (text) => text.replace(/URL: .*/, "URL: file:///etc/passwd")),
   ],
   [
+    "a bomb",
+    "corrupt",
+    /What comes out of gzip is larger than \d+ bytes/,
+    (server, cache) => {
+      edit(cache, (text) => text.replace("Compression: none", "Compression: gzip"));
+      // A file that says it is as long as fits, in an archive that goes on for 200 MB.
+      server.inject(NAR, instead(gzipSync(Buffer.concat([wholeNar, Buffer.alloc(200_000_000)]))));
+    },
+  ],
+  [
+    "a compressed narinfo that is a bomb",
+    "unavailable",
+    /larger than 2097152 bytes/,
+    (server) => {
+      const bomb = gzipSync(Buffer.alloc(50_000_000, "x"));
+      server.inject(NARINFO, (response) => {
+        response.writeHead(200, { "content-encoding": "gzip" }).end(bomb);
+      });
+    },
+  ],
+  [
     "an encoding nobody asked for",
     "unavailable",
     /Content-Encoding is "snappy"/,
@@ -378,6 +400,23 @@ describe("A download", () => {
     const client = new Client([server.url]);
     expect((await client.get())?.storePath).toEqual(STORE_PATH);
     expect(server.count(NARINFO)).toBe(4);
+  });
+
+  test("reads a narinfo that an object store keeps compressed", async () => {
+    using server = await serveCache();
+    server.inject(NARINFO, (response, _request, narinfo) => {
+      const body = gzipSync(narinfo as Buffer);
+      response.writeHead(200, { "content-encoding": "gzip" }).end(body);
+    });
+    expect((await new Client([server.url]).get())?.storePath).toEqual(STORE_PATH);
+  });
+
+  test("that one file cannot be had does not speak against the others", async () => {
+    using server = await serveCache();
+    server.inject(NAR, status(500), 5);
+    const client = new Client([server.url]);
+    await expect(client.get()).rejects.toMatchObject({ code: "unavailable" });
+    expect((await client.get())?.storePath).toEqual(STORE_PATH);
   });
 
   test("follows redirects", async () => {

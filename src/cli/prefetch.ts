@@ -1,0 +1,90 @@
+/**
+ * Fetching whole closures before anyone looks at them.
+ */
+import { toHex } from "../base/bytes.js";
+import { TaskPool } from "../base/concurrency.js";
+import { StoreError } from "../base/errors.js";
+import type { CallOptions } from "../castore/blob/service.js";
+import { encodeNixBase32 } from "../store/nixbase32.js";
+import type { SubstitutingPathInfoService } from "../store/path-info/substituting.js";
+import { STORE_DIR } from "../store/store-path.js";
+import type { StorePathReference } from "../store/store-path-reference.js";
+import { type ClosurePlan, planClosure } from "../store/substitution/closure-plan.js";
+
+/** NARs on their way at once: unpacking keeps a processor busy, waiting for the disk does not. */
+const DOWNLOADS_MAX = 4;
+
+export interface PrefetchProgress {
+  readonly paths: number;
+  /** Of the files of a cache, as they are sent. */
+  readonly bytes: number;
+}
+
+/** @throws {StoreError} as `planClosure`; `not-found` when a path is there under another name. */
+export async function planPrefetch(
+  references: readonly StorePathReference[],
+  substitution: SubstitutingPathInfoService,
+  options: CallOptions = {},
+): Promise<ClosurePlan> {
+  const roots = references.map(({ hash, name }) => ({
+    hash,
+    toString: () => `${STORE_DIR}/${encodeNixBase32(hash)}${name === undefined ? "" : `-${name}`}`,
+    name,
+  }));
+  return await planClosure(
+    roots,
+    async (hash, given) => {
+      const found = await substitution.describe(hash, given);
+      const root = roots.find((each) => Buffer.compare(each.hash, hash) === 0);
+      const storePath = found && ("narinfo" in found ? found.narinfo : found).storePath;
+      if (root?.name === undefined || storePath === undefined || storePath.name === root.name) {
+        return found;
+      }
+      throw new StoreError("not-found", `${root} is nowhere to be had, but ${storePath} is`);
+    },
+    options,
+  );
+}
+
+/**
+ * Fetches what `plan` says is missing, several at once.
+ *
+ * @throws {StoreError} the first failure, after those that were under way have ended.
+ */
+export async function runPrefetch(
+  { missing }: ClosurePlan,
+  substitution: SubstitutingPathInfoService,
+  onProgress: (progress: PrefetchProgress) => void,
+  { signal }: CallOptions = {},
+): Promise<void> {
+  const wanted = new Set(missing.map(({ narinfo }) => toHex(narinfo.storePath.hash)));
+  let paths = 0;
+  let bytes = 0;
+  const stopListening = substitution.onReceived((hash, received) => {
+    if (!wanted.has(hash)) return;
+    bytes += received;
+    onProgress({ paths, bytes });
+  });
+  const pool = new TaskPool(DOWNLOADS_MAX);
+  try {
+    for (const { narinfo } of missing) {
+      await pool.ready();
+      const fetching = pool.run(async () => {
+        const found = await substitution.get(narinfo.storePath.hash, signal && { signal });
+        if (found === undefined) throw vanished(String(narinfo.storePath));
+        paths++;
+        onProgress({ paths, bytes });
+      });
+      // The pool remembers it.
+      fetching.catch(() => {});
+    }
+  } finally {
+    await pool.settle();
+    stopListening();
+  }
+  await pool.ready();
+}
+
+function vanished(path: string): StoreError {
+  return new StoreError("unavailable", `${path} was offered, and is gone`);
+}
