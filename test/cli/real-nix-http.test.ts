@@ -83,7 +83,7 @@ describe.skipIf(nixObstacle !== undefined)("A binary cache for Nix:", () => {
     return cache;
   }
 
-  test.each(["none", "gzip", "br"])(
+  test.each(["none", "xz", "bzip2", "gzip", "zstd", "br"])(
     "a closure goes in and comes out, every path equal and trusted: %s",
     async (compression) => {
       const source = new RealNix();
