@@ -1,6 +1,6 @@
 # Each command does all the set-up it needs, and none of it twice.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-grpc bench-mount bench-nar bench-references fuzz torture soak build setup setup-test clean
+.PHONY: help run test check bench bench-grpc bench-http bench-mount bench-nar bench-references fuzz torture soak build setup setup-test clean
 
 # Keeps Ctrl-C away from make itself, which would call a clean end an interrupt.
 OWN_GROUP := $(if $(shell command -v python3),python3 scripts/own-group.py)
@@ -23,6 +23,10 @@ bench: build ## Measure how long commands take to start
 
 bench-grpc: build ## Measure the store over gRPC against bare grpc-js: docs/bench/grpc.md
 	@npm run --silent bench:grpc
+
+bench-http: build ## Measure the binary cache beside nginx with the same cache as files: docs/bench/http.md
+	@sh scripts/system-packages.sh nginx wrk curl
+	@npm run --silent bench:http
 
 bench-mount: build ## Measure mounts, the disk and squashfs side by side: docs/bench/mount.md
 	@sh scripts/system-packages.sh gcc squashfuse squashfs-tools

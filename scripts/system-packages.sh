@@ -1,6 +1,6 @@
 #!/bin/sh
 # system-packages.sh NAME...: installs those that are missing, with apt and as root. NAME is one of
-# libfuse2, fuse3, nix, and for measurements gcc, squashfuse, squashfs-tools.
+# libfuse2, fuse3, nix, and for measurements gcc, squashfuse, squashfs-tools, nginx, wrk, curl.
 # Where that is impossible it says what is missing and succeeds: most of tvix-store works without.
 set -eu
 
@@ -11,6 +11,8 @@ present() {
     fuse3) command -v fusermount3 >/dev/null ;;
     nix) command -v nix-store >/dev/null ;;
     gcc) echo '#include <pthread.h>' | gcc -E -x c - >/dev/null 2>&1 ;;
+    nginx) PATH="$PATH:/usr/sbin" command -v nginx >/dev/null ;;
+    wrk|curl) command -v "$1" >/dev/null ;;
     squashfuse) command -v squashfuse_ll >/dev/null ;;
     squashfs-tools) command -v mksquashfs >/dev/null ;;
     *) echo "system-packages.sh: unknown: $1" >&2; exit 2 ;;
@@ -22,6 +24,7 @@ missing() {
     present "$name" || case $name in
       nix) echo nix-bin ;;
       gcc) echo gcc libc6-dev ;;
+      nginx) echo nginx-light ;;
       *) echo "$name" ;;
     esac
   done

@@ -1,7 +1,8 @@
 /**
  * What Nix reads from a binary cache.
  */
-import { isStoreError } from "../base/errors.js";
+import { WRITABLE_COMPRESSIONS, type WritableCompression } from "../base/compression/compress.js";
+import { isStoreError, StoreError } from "../base/errors.js";
 import { B3Digest } from "../castore/digest.js";
 import { encodeNode } from "../castore/node-codec.js";
 import type { NarCalculator } from "../store/nar/calculation.js";
@@ -10,7 +11,7 @@ import { listNar } from "../store/nar/listing.js";
 import { decodeNixBase32 } from "../store/nixbase32.js";
 import type { PathInfo } from "../store/path-info.js";
 import { STORE_DIR, StorePath } from "../store/store-path.js";
-import { encode } from "./content-encoding.js";
+import type { Encoders } from "./encoders.js";
 import type { Exchange } from "./exchange.js";
 import { NAR_TYPE, narResource } from "./nar-resource.js";
 import { nodeFromUrl, parseNarFileName } from "./nar-url.js";
@@ -25,6 +26,7 @@ const NO_NAME = new Uint8Array(0);
 export interface DownloadOptions {
   readonly services: CacheServices;
   readonly responder: Responder;
+  readonly encoders: Encoders;
   readonly calculator: NarCalculator;
   readonly uploads: UploadRecords | undefined;
   /** Clients ask caches with lower numbers first. */
@@ -86,7 +88,7 @@ export class DownloadHandlers {
 
   /** The NAR in the file that has this name: as it was uploaded, or uncompressed under its own hash. */
   async narFile(name: string, { headers, signal }: Exchange): Promise<Reply> {
-    const { services, responder, calculator, uploads } = this.#options;
+    const { services, responder, encoders, calculator, uploads } = this.#options;
     const file = parseNarFileName(name);
     if (file === undefined || services.nars === undefined) return absent();
     const known = await uploads?.narFile(file.fileSha256);
@@ -97,15 +99,18 @@ export class DownloadHandlers {
     if (record === undefined) return absent();
     const resource = await narResource(record.node, services, { signal });
     if (compression === "none") return responder.reply(resource, headers);
-    // What nothing here can compress is asked for by those alone who uploaded it and remember its name.
-    if (compression !== "gzip" && compression !== "br") return absent();
+    // The client that uploaded it remembers it so, and unpacks whatever unpacks to the same NAR.
+    if (!isWritable(compression)) return absent();
+    if (!encoders.isFree(compression)) {
+      throw new StoreError("unavailable", "Too many NARs are being compressed: try again");
+    }
     return responder.reply(
       {
         cache: resource.cache,
         tag: `${resource.tag}-as-${compression}`,
         type: NAR_TYPE,
         isDense: true,
-        open: () => encode(resource.open(), compression),
+        open: () => encoders.encode(resource.open(), compression),
       },
       headers,
     );
@@ -121,6 +126,10 @@ export class DownloadHandlers {
     }
     return await this.#options.services.pathInfos.get(bytes, { signal });
   }
+}
+
+function isWritable(compression: string): compression is WritableCompression {
+  return (WRITABLE_COMPRESSIONS as readonly string[]).includes(compression);
 }
 
 async function* bytesOf(text: AsyncIterable<string>): AsyncGenerator<Uint8Array> {

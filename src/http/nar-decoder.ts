@@ -1,79 +1,46 @@
 /**
  * NARs as they come over the wire, unpacked.
  */
-import { pipeline } from "node:stream/promises";
-import { createBrotliDecompress, createGunzip } from "node:zlib";
-import { messageOf, StoreError } from "../base/errors.js";
+import type { Compression } from "../base/compression/compression.js";
+import { decompress } from "../base/compression/decompress.js";
+import { StoreError } from "../base/errors.js";
 
 export interface DecodedNar {
-  /** As it is named in narinfos. */
-  readonly compression: string;
+  readonly compression: Compression;
   /** The NAR. Whoever stops reading early lets go of the source. */
   readonly content: AsyncIterable<Uint8Array>;
 }
 
+const SUFFIXES: ReadonlyMap<string, Compression> = new Map([
+  ["xz", "xz"],
+  ["bz2", "bzip2"],
+  ["zst", "zstd"],
+  ["br", "br"],
+]);
+
 const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
-const CHUNK_BYTES = 128 * 1024;
 
 /**
- * Unpacks `source`, a file called `*.nar` and, unless it is empty, `.suffix`. gzip has no suffix of its own: its first
- * bytes tell, as no NAR begins with them.
+ * Unpacks `source`, a file called `*.nar` and, unless it is empty, `.suffix`, to at most `bytesMax` bytes. gzip has no
+ * suffix of its own: its first bytes tell, as no NAR begins with them.
  *
- * @throws {StoreError} `unsupported` for a suffix that is not known; while reading `invalid-argument` for what does
- *   not unpack.
+ * @throws {StoreError} `unsupported` for a suffix that is not known; while reading as `decompress`.
  */
 export async function decodeNar(
   source: AsyncIterable<Uint8Array>,
   suffix: string,
+  bytesMax: number,
 ): Promise<DecodedNar> {
-  switch (suffix) {
-    case "": {
-      const { head, whole } = await peek(source, GZIP_MAGIC.length);
-      if (!head.equals(GZIP_MAGIC)) return { compression: "none", content: whole };
-      return { compression: "gzip", content: unpack(whole, "gzip") };
+  if (suffix !== "") {
+    const compression = SUFFIXES.get(suffix);
+    if (compression !== undefined) {
+      return { compression, content: decompress(compression, source, { bytesMax }) };
     }
-    case "br":
-      return { compression: "br", content: unpack(source, "br") };
-    default:
-      throw new StoreError("unsupported", `NARs compressed as .${suffix} are not taken`);
+    throw new StoreError("unsupported", `NARs compressed as .${suffix} are not taken`);
   }
-}
-
-async function* unpack(
-  source: AsyncIterable<Uint8Array>,
-  compression: "gzip" | "br",
-): AsyncGenerator<Uint8Array> {
-  const options = { chunkSize: CHUNK_BYTES };
-  const decoder = compression === "gzip" ? createGunzip(options) : createBrotliDecompress(options);
-  let failure: unknown;
-  const fed = pipeline(
-    watched(source, (error) => (failure = error)),
-    decoder,
-  ).catch(() => {});
-  try {
-    for await (const piece of decoder) yield piece as Uint8Array;
-  } catch (error) {
-    // What the source has to say comes first; what else goes wrong is in the bytes.
-    if (failure !== undefined) throw failure;
-    throw new StoreError("invalid-argument", `The NAR is not ${compression}: ${messageOf(error)}`, {
-      cause: error,
-    });
-  } finally {
-    decoder.destroy();
-    await fed;
-  }
-}
-
-async function* watched(
-  source: AsyncIterable<Uint8Array>,
-  onFailure: (error: unknown) => void,
-): AsyncGenerator<Uint8Array> {
-  try {
-    yield* source;
-  } catch (error) {
-    onFailure(error);
-    throw error;
-  }
+  const { head, whole } = await peek(source, GZIP_MAGIC.length);
+  const compression = head.equals(GZIP_MAGIC) ? "gzip" : "none";
+  return { compression, content: decompress(compression, whole, { bytesMax }) };
 }
 
 /** The first `length` bytes, fewer when there are no more, and everything from the beginning. */

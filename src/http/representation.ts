@@ -3,7 +3,8 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import { readRange, type ServedRange } from "./byte-range.js";
-import { chooseEncoding, encode } from "./content-encoding.js";
+import { chooseEncoding } from "./content-encoding.js";
+import type { Encoders } from "./encoders.js";
 import { type Reply, textReply } from "./reply.js";
 
 /** Something that can be served. */
@@ -31,15 +32,14 @@ const CACHE_CONTROL = {
 
 /** Less is not worth the headers. */
 const ENCODED_BYTES_MIN = 256;
-/** Compressing takes a thread each; when so many are at work, further replies go out as they are. */
-const ENCODERS_MAX = 4;
 
 export class Responder {
   /** Whether caches that serve several users may keep what is served. */
   readonly #isPublic: () => boolean;
-  #encoders = 0;
+  readonly #encoders: Encoders;
 
-  constructor(isPublic: () => boolean) {
+  constructor(encoders: Encoders, isPublic: () => boolean) {
+    this.#encoders = encoders;
     this.#isPublic = isPublic;
   }
 
@@ -59,7 +59,7 @@ export class Responder {
       return {
         status: 200,
         headers: { ...typed, "content-encoding": encoding },
-        body: this.#encoded(resource, encoding),
+        body: this.#encoders.encode(resource.open(), encoding),
       };
     }
     const { size } = resource;
@@ -96,17 +96,9 @@ export class Responder {
   #encodingFor({ size, type, isDense }: Representation, headers: IncomingHttpHeaders) {
     if (headers.range !== undefined || (size !== undefined && size < ENCODED_BYTES_MIN))
       return undefined;
-    if (this.#encoders >= ENCODERS_MAX || isDense || isDenseType(type)) return undefined;
-    return chooseEncoding(headers["accept-encoding"]);
-  }
-
-  async *#encoded(resource: Representation, encoding: "br" | "gzip"): AsyncGenerator<Uint8Array> {
-    this.#encoders++;
-    try {
-      yield* encode(resource.open(), encoding);
-    } finally {
-      this.#encoders--;
-    }
+    if (isDense || isDenseType(type)) return undefined;
+    // When all compressors are at work, replies go out as they are.
+    return chooseEncoding(headers["accept-encoding"], (each) => this.#encoders.isFree(each));
   }
 }
 

@@ -20,6 +20,7 @@ import type { SecretKey } from "../store/signature/secret-key.js";
 import { Access, type Tokens } from "./access.js";
 import { CacheFileHandlers } from "./cache-file-handlers.js";
 import { DownloadHandlers } from "./download-handlers.js";
+import { Encoders } from "./encoders.js";
 import { failureReply } from "./failure-reply.js";
 import { Pages } from "./pages/pages.js";
 import type { Reply } from "./reply.js";
@@ -97,7 +98,8 @@ export class HttpServer {
       allowUpload: options.allowUpload ?? false,
       tokens: options.tokens,
     });
-    const responder = new Responder(() => this.#access.tokens === undefined);
+    const encoders = new Encoders();
+    const responder = new Responder(encoders, () => this.#access.tokens === undefined);
     const calculator = new NarCalculator(services, services.nars);
     const pathInfos = secretKey
       ? new SigningPathInfoService(services.pathInfos, secretKey)
@@ -105,7 +107,14 @@ export class HttpServer {
     const priority = options.priority ?? PRIORITY_DEFAULT;
     const publicKeys = options.publicKeys ?? (secretKey ? [secretKey.publicKey] : []);
     this.#handlers = {
-      downloads: new DownloadHandlers({ services, responder, calculator, uploads, priority }),
+      downloads: new DownloadHandlers({
+        services,
+        responder,
+        encoders,
+        calculator,
+        uploads,
+        priority,
+      }),
       files: new CacheFileHandlers({ services, responder, uploads }),
       uploads: new UploadHandlers({ services: { ...services, pathInfos }, calculator, uploads }),
       pages: new Pages({ services, responder, publicKeys }),

@@ -78,7 +78,7 @@ export class UploadHandlers {
     if (nars === undefined || uploads === undefined) throw noUploads();
     using _place = await this.#ingests.take(signal);
     const received = new HashedBody(body);
-    const { compression, content } = await decodeNar(received.pieces(), file.suffix);
+    const { compression, content } = await decodeNar(received.pieces(), file.suffix, NAR_BYTES_MAX);
     const tree = await ingestNar(content, services, { narSizeMax: NAR_BYTES_MAX, signal });
     received.check(file);
     await Promise.all([

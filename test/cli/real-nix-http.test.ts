@@ -83,7 +83,7 @@ describe.skipIf(nixObstacle !== undefined)("A binary cache for Nix:", () => {
     return cache;
   }
 
-  test.each(["none", "gzip", "br"])(
+  test.each(["none", "xz", "bzip2", "gzip", "zstd", "br"])(
     "a closure goes in and comes out, every path equal and trusted: %s",
     async (compression) => {
       const source = new RealNix();
@@ -151,6 +151,40 @@ describe.skipIf(nixObstacle !== undefined)("A binary cache for Nix:", () => {
       await new RealNix().output("nix", "path-info", "--json", "--store", url, path),
     );
     expect(info.signatures).toEqual([expect.stringMatching(/^ours:/)]);
+  });
+
+  test("logs and realisations of a content-addressed build come back", async () => {
+    const { url } = await cacheWith("--allow-upload");
+    const expression = join(folder, "built.nix");
+    writeFileSync(
+      expression,
+      `derivation {
+        name = "built"; system = builtins.currentSystem; builder = "/bin/sh";
+        args = [ "-c" "echo building; echo hello > $out" ];
+        __contentAddressed = true; outputHashMode = "recursive"; outputHashAlgo = "sha256";
+      }`,
+    );
+    const nix = new RealNix();
+    const built = await nix.output("nix", "build", "--no-link", "--json", "-f", expression);
+    const [{ drvPath, outputs }] = JSON.parse(built);
+    await nix.output("nix", "copy", "--to", url, "-f", expression);
+    await nix.output("nix", "store", "copy-log", "--to", url, drvPath);
+
+    const other = new RealNix(`substituters = ${url}`);
+    expect(await other.output("nix", "log", "-f", expression)).toBe("building\n");
+    await other.output("nix", "copy", "--from", url, "--no-check-sigs", "-f", expression);
+    expect((await other.pathInfos()).map(({ path }) => path)).toContain(outputs.out);
+  });
+
+  test("a client that uploaded reads back what it remembers to have sent", async () => {
+    const { url, server } = await cacheWith("--allow-upload", "--log-level=debug");
+    const nix = new RealNix();
+    const path = await nix.add(tree);
+    await nix.output("nix", "copy", "--to", url, path);
+    const tool = await nix.output("nix", "store", "cat", "--store", url, `${path}/bin/tool`);
+    expect(tool).toBe("#!/bin/sh\necho hello\n");
+    // By the name under which it was sent: were it forgotten, this would show nothing.
+    await expect.poll(() => server.stderr).toMatch(/GET[^\n]*\.nar\.xz/);
   });
 
   test("listings that Nix writes are taken", async () => {
