@@ -44,6 +44,11 @@ const COMMANDS: readonly Command[] = [
     load: () => import("./commands/daemon.js"),
   },
   {
+    usage: "copy [paths..]",
+    summary: "Copy store paths and all they refer to between stores",
+    load: () => import("./commands/copy.js"),
+  },
+  {
     usage: "ls <path>",
     summary: "List what a store path holds",
     load: () => import("./commands/ls.js"),

@@ -1,7 +1,7 @@
 import type { CallOptions } from "../../castore/blob/service.js";
-import { fingerprint } from "../narinfo/fingerprint.js";
 import type { PathInfo } from "../path-info.js";
 import type { SecretKey } from "../signature/secret-key.js";
+import { signPathInfo } from "../signature/sign-path-info.js";
 import type { PathInfoService } from "./service.js";
 
 /**
@@ -22,17 +22,10 @@ export class SigningPathInfoService implements PathInfoService {
   }
 
   put(pathInfo: PathInfo, options?: CallOptions): Promise<PathInfo> {
-    return this.#inner.put(this.#sign(pathInfo), options);
+    return this.#inner.put(signPathInfo(pathInfo, this.#key), options);
   }
 
   list(options?: CallOptions): AsyncIterable<PathInfo> {
     return this.#inner.list(options);
-  }
-
-  #sign(pathInfo: PathInfo): PathInfo {
-    const { signatures } = pathInfo;
-    const message = fingerprint(pathInfo);
-    if (signatures.some((each) => this.#key.publicKey.verify(message, each))) return pathInfo;
-    return { ...pathInfo, signatures: [...signatures, this.#key.sign(message)] };
   }
 }

@@ -1,0 +1,69 @@
+import { equalBytes } from "../../base/bytes.js";
+import { StoreError } from "../../base/errors.js";
+import type { TreeTargets } from "../../castore/tree-upload.js";
+import { findMissing } from "../completeness.js";
+import { verifyContentAddress } from "../content-address-verify.js";
+import { NarCalculator } from "../nar/calculation.js";
+import type { NarRecords } from "../nar/records.js";
+import type { RenderServices } from "../nar/render.js";
+import type { PathInfoService } from "../path-info/service.js";
+import type { PathInfo } from "../path-info.js";
+import { BlobCopier } from "./blob-copier.js";
+import { copyTree } from "./copy-tree.js";
+import type { AddOptions, CopyTarget, Moved } from "./target.js";
+
+export interface StoreTargetServices extends TreeTargets {
+  readonly pathInfos: PathInfoService;
+  readonly nars?: NarRecords | undefined;
+}
+
+export interface StoreTargetOptions {
+  /** Whether to calculate the NAR of what arrived: the source may say anything about it. */
+  readonly verifyNars: boolean;
+}
+
+/** Copies into three services, which may be anywhere. */
+export class StoreTarget implements CopyTarget {
+  readonly #services: StoreTargetServices;
+  readonly #options: StoreTargetOptions;
+  readonly #copier = new BlobCopier();
+
+  constructor(services: StoreTargetServices, options: StoreTargetOptions) {
+    this.#services = services;
+    this.#options = options;
+  }
+
+  /** A path info alone is not enough: a mount keeps those of what it has not fetched yet. */
+  async has({ storePath }: PathInfo): Promise<boolean> {
+    const known = await this.#services.pathInfos.get(storePath.hash);
+    if (known === undefined) return false;
+    return (await findMissing(known.node, this.#services)) === undefined;
+  }
+
+  async add(
+    pathInfo: PathInfo,
+    source: RenderServices,
+    { signal, onBytes, referencesDone }: AddOptions,
+  ): Promise<Moved> {
+    const how = { copier: this.#copier, signal, onBytes };
+    const moved = await copyTree(pathInfo.node, source, this.#services, how);
+    if (this.#options.verifyNars) await this.#verify(pathInfo, signal);
+    await referencesDone;
+    const { node, narSha256, narSize } = pathInfo;
+    // Started together, they share a commit.
+    await Promise.all([
+      this.#services.pathInfos.put(pathInfo, { signal }),
+      this.#services.nars?.remember(node, { narSha256, narSize }),
+    ]);
+    return moved;
+  }
+
+  async #verify(pathInfo: PathInfo, signal: AbortSignal): Promise<void> {
+    const { node, narSha256, narSize, storePath } = pathInfo;
+    const nar = await new NarCalculator(this.#services).calculate(node, { signal });
+    if (nar.narSize !== narSize || !equalBytes(nar.narSha256, narSha256)) {
+      throw new StoreError("corrupt", `The content of ${storePath} does not have its NAR hash`);
+    }
+    await verifyContentAddress(pathInfo, this.#services, { signal });
+  }
+}
