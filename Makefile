@@ -1,6 +1,6 @@
 # Each command does all the set-up it needs, and none of it twice.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-mount bench-references torture soak build setup setup-test clean
+.PHONY: help run test check bench bench-grpc bench-mount bench-nar bench-references fuzz torture soak build setup setup-test clean
 
 # Keeps Ctrl-C away from make itself, which would call a clean end an interrupt.
 OWN_GROUP := $(if $(shell command -v python3),python3 scripts/own-group.py)
@@ -21,12 +21,21 @@ check: setup ## Lint, types, boundaries and unit tests: seconds, no network once
 bench: build ## Measure how long commands take to start
 	@npm run --silent bench
 
+bench-grpc: build ## Measure the store over gRPC against bare grpc-js: docs/bench/grpc.md
+	@npm run --silent bench:grpc
+
 bench-mount: build ## Measure mounts, the disk and squashfs side by side: docs/bench/mount.md
 	@sh scripts/system-packages.sh gcc squashfuse squashfs-tools
 	@npm run --silent bench:mount
 
+bench-nar: setup-test build ## Measure NARs beside Nix itself: docs/bench/nar.md
+	@npm run --silent bench:nar
+
 bench-references: build ## Measure what looking for references costs an import
 	@npm run --silent bench:references
+
+fuzz: setup ## Give a million mutated inputs to everything that decodes (TVIX_FUZZ_RUNS, TVIX_FUZZ_SEED)
+	@npm run --silent fuzz
 
 torture: build ## The long tests: imports killed over and over
 	@npm run --silent torture

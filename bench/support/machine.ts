@@ -13,7 +13,7 @@ export function describeMachine(folder: string): string {
     `${Math.round(totalmem() / 2 ** 30)} GiB of memory`,
     `Linux ${kernel}`,
     `Node ${process.versions.node}`,
-    `files on ${run("findmnt", ["-n", "-o", "FSTYPE", "-T", folder]).trim()}`,
+    `files on ${run("findmnt", ["-n", "-f", "-o", "FSTYPE", "-T", folder]).trim()}`,
   ].join(", ");
 }
 

@@ -4,6 +4,7 @@
 import { asBuffer, equalBytes, toHex } from "../base/bytes.js";
 import { StoreError } from "../base/errors.js";
 import { require } from "../base/require.js";
+import { smallHash } from "./small-hash.js";
 
 const { createHash, hash, load } = require("blake3") as typeof import("blake3");
 
@@ -12,30 +13,6 @@ await load();
 
 /** Of a longer piece the WebAssembly build of 3.0.0 gives a wrong digest. */
 const PIECE_BYTES_MAX = 1024 * 1024;
-
-/**
- * Up to this size WebAssembly is quicker than the native code, which makes an object with a destructor for
- * each digest:
- *
- *   size      WebAssembly   native
- *   100       1 µs          17 µs
- *   4 KiB     6 µs          19 µs
- *   16 KiB    18 µs         33 µs
- *   64 KiB    87 µs         41 µs
- */
-const SMALL_BYTES_MAX = 16 * 1024;
-
-let hashSmall: (content: Uint8Array) => Uint8Array = hash;
-
-/**
- * Makes digests of small contents several times as quick from now on. It takes ten milliseconds or two, for
- * those who have thousands of them to make.
- */
-export async function loadSmallHash(): Promise<void> {
-  const wasm = require("blake3-wasm") as typeof import("blake3-wasm");
-  await wasm.load();
-  hashSmall = wasm.hash;
-}
 
 /** A 32-byte BLAKE3 digest. Immutable; its bytes are not to be written to. */
 export class B3Digest {
@@ -64,7 +41,7 @@ export class B3Digest {
 
   /** The digest of `content`. */
   static of(content: Uint8Array): B3Digest {
-    return new B3Digest(content.length <= SMALL_BYTES_MAX ? hashSmall(content) : hash(content));
+    return new B3Digest(smallHash(content) ?? hash(content));
   }
 
   /**

@@ -2,8 +2,11 @@
  * Addresses of services:
  *
  *   address := "local:///" folder | "memory://"
- *            | "grpc+http://" host [ ":" port ] | "grpc+https://" host [ ":" port ] | "grpc+unix:///" path
+ *            | ( "grpc+http://" host [ ":" port ] | "grpc+https://" host [ ":" port ] | "grpc+unix:///" path )
+ *              [ "?" key "=" file { "&" key "=" file } ]
  *            | binary caches, see cache-address.ts
+ *
+ * What a server is to be shown is in files, each named by a key: addresses end up in process lists and logs.
  */
 import { StoreError } from "../base/errors.js";
 import { type CacheAddress, NIX_SCHEMES, parseCacheAddress } from "./cache-address.js";
@@ -23,12 +26,21 @@ export interface LocalAddress {
 
 export interface GrpcAddress {
   readonly scheme: "grpc";
-  /** As it was given: there are no secrets in it. */
+  /** As it was given, without the files. */
   readonly text: string;
   /** What grpc-js connects to. */
   readonly target: string;
   readonly tls: boolean;
+  readonly files: IdentityFiles;
 }
+
+/** Files that say who we are and whom we believe, by their keys in an address. */
+export type IdentityFiles = { readonly [key in FileKey]?: string };
+
+type FileKey = "token-file" | "ca-file" | "cert-file" | "key-file";
+
+const TLS_KEYS: readonly FileKey[] = ["token-file", "ca-file", "cert-file", "key-file"];
+const PLAIN_KEYS: readonly FileKey[] = ["token-file"];
 
 /** Whether what is there has to be fetched to be on this machine. */
 export function isRemote(address: Address): address is GrpcAddress {
@@ -69,7 +81,8 @@ export function parseAddress(text: string): Address {
     case "nix+file:":
       return { scheme: "nix", cache: parseCacheAddress(text) };
   }
-  if (url.search !== "" || url.hash !== "") {
+  const isGrpc = url.protocol.startsWith("grpc+");
+  if ((url.search !== "" && !isGrpc) || url.hash !== "") {
     throw wrong(text, `no query is allowed in this kind of address: ${form}`);
   }
   if (url.username !== "" || url.password !== "") {
@@ -83,11 +96,11 @@ export function parseAddress(text: string): Address {
       if (url.pathname !== "") throw wrong(text, `no path is allowed: ${form}`);
       return { scheme: "memory" };
     case "grpc+unix:":
-      return { scheme: "grpc", text, target: `unix:${pathOf(text, url, form)}`, tls: false };
+      return grpc(text, url, { target: `unix:${pathOf(text, url, form)}`, tls: false });
     case "grpc+http:":
-      return { scheme: "grpc", text, target: targetOf(text, url, form, HTTP_PORT), tls: false };
+      return grpc(text, url, { target: targetOf(text, url, form, HTTP_PORT), tls: false });
     case "grpc+https:":
-      return { scheme: "grpc", text, target: targetOf(text, url, form, HTTPS_PORT), tls: true };
+      return grpc(text, url, { target: targetOf(text, url, form, HTTPS_PORT), tls: true });
   }
 }
 
@@ -107,15 +120,8 @@ function pathOf(text: string, url: URL, form: string): string {
   if (url.pathname === "" || url.pathname === "/") {
     throw wrong(text, `it must name a ${what}: ${form}`);
   }
-  let path: string | undefined;
-  try {
-    path = decodeURIComponent(url.pathname);
-  } catch {
-    // A percent sign without two digits, or bytes that are no text.
-  }
-  if (path === undefined || path.includes("\0")) {
-    throw wrong(text, `its ${what} is no text; write a percent sign as %25`);
-  }
+  const path = decode(url.pathname);
+  if (path === undefined) throw wrong(text, `its ${what} is no text; write a percent sign as %25`);
   return path;
 }
 
@@ -124,6 +130,57 @@ function targetOf(text: string, url: URL, form: string, port: string): string {
   if (url.hostname === "") throw wrong(text, `it must name a host: ${form}`);
   if (url.pathname !== "") throw wrong(text, `no path is allowed in this kind of address: ${form}`);
   return `dns:${url.hostname}:${url.port || port}`;
+}
+
+function grpc(
+  text: string,
+  url: URL,
+  where: { readonly target: string; readonly tls: boolean },
+): GrpcAddress {
+  const files = filesOf(text, url, where.tls ? TLS_KEYS : PLAIN_KEYS);
+  if (
+    url.protocol === "grpc+http:" &&
+    files["token-file"] !== undefined &&
+    !isLoopback(url.hostname)
+  ) {
+    throw wrong(text, "a token is sent unencrypted to this machine only; use grpc+https");
+  }
+  if ((files["cert-file"] === undefined) !== (files["key-file"] === undefined)) {
+    throw wrong(text, "cert-file and key-file go together");
+  }
+  const [plain = ""] = text.split("?");
+  return { scheme: "grpc", text: plain, ...where, files };
+}
+
+function filesOf(text: string, url: URL, keys: readonly FileKey[]): IdentityFiles {
+  const files: { [key in FileKey]?: string } = {};
+  for (const part of url.search.slice(1).split("&").filter(Boolean)) {
+    const [name = "", ...value] = part.split("=");
+    const key = keys.find((each) => each === name);
+    if (key === undefined) {
+      throw wrong(text, `unknown query key; allowed here: ${keys.join(", ")}`);
+    }
+    if (files[key] !== undefined) throw wrong(text, `${key} is given twice`);
+    const file = decode(value.join("="));
+    if (file === undefined || file === "") throw wrong(text, `${key} must name a file`);
+    files[key] = file;
+  }
+  return files;
+}
+
+function isLoopback(hostname: string): boolean {
+  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+}
+
+/** `undefined` for what is no text. */
+function decode(escaped: string): string | undefined {
+  try {
+    const text = decodeURIComponent(escaped);
+    return text.includes("\0") ? undefined : text;
+  } catch {
+    // A percent sign without two digits, or bytes that are no text.
+    return undefined;
+  }
 }
 
 function listOf(items: readonly string[], last: string): string {

@@ -73,6 +73,16 @@ export class MountFetch implements RootKnowledge, FreshObjects {
       pathInfos && new CachingPathInfoService({ near: this.#nearPathInfos, far: pathInfos });
   }
 
+  /** The near/far services that this fetches through, as others may use them; what is local is left out. */
+  get services(): FarServices {
+    return {
+      blobs: this.#blobs,
+      directories: this.#directories,
+      pathInfos: this.#pathInfos,
+      substitution: this.#substitution,
+    };
+  }
+
   blob(digest: string): Uint8Array | undefined {
     return this.#freshBlobs.get(digest);
   }

@@ -8,6 +8,8 @@ import type { BlobService } from "../castore/blob/service.js";
 import { MemoryDirectoryService } from "../castore/directory/memory.js";
 import type { DirectoryService } from "../castore/directory/service.js";
 import { LocalStore } from "../castore/local/store.js";
+import { LocalUploadRecords } from "../http/local-upload-records.js";
+import type { UploadRecords } from "../http/upload-records.js";
 import { LocalNarRecords } from "../store/nar/local-records.js";
 import type { NarRecords } from "../store/nar/records.js";
 import { LocalPathInfoService } from "../store/path-info/local.js";
@@ -34,6 +36,8 @@ export interface Services extends AsyncDisposable {
   readonly pathInfos: PathInfoService;
   /** What the local store of the path infos knows of NARs; none when they are elsewhere. */
   readonly nars: NarRecords | undefined;
+  /** Where the same store remembers uploads over HTTP. */
+  readonly uploads: UploadRecords | undefined;
   /** The path infos, where binary caches stand behind them. */
   readonly substitution: SubstitutingPathInfoService | undefined;
 }
@@ -85,9 +89,18 @@ export async function openServices(
     const directories = await openDirectories(addresses.directories, stores, remote);
     const local = await openPathInfos(addresses.pathInfos, options.storeDir, stores, remote);
     const nars = await openNarRecords(addresses.pathInfos, options.storeDir, stores);
+    const uploads = await openUploadRecords(addresses.pathInfos, options.storeDir, stores);
     const substitution = behind?.service({ local, targets: { blobs, directories }, nars });
     const pathInfos = substitution ?? local;
-    return { blobs, directories, pathInfos, nars, substitution, [Symbol.asyncDispose]: close };
+    return {
+      blobs,
+      directories,
+      pathInfos,
+      nars,
+      uploads,
+      substitution,
+      [Symbol.asyncDispose]: close,
+    };
   });
 }
 
@@ -248,6 +261,16 @@ async function openNarRecords(
 function localFolder(address: Address, storeDir: string): string | undefined {
   if (address.scheme === "local") return address.folder;
   return address.scheme === "nix" ? storeDir : undefined;
+}
+
+async function openUploadRecords(
+  address: Address,
+  storeDir: string,
+  stores: OpenStores,
+): Promise<UploadRecords | undefined> {
+  const folder = localFolder(address, storeDir);
+  if (folder === undefined) return undefined;
+  return new LocalUploadRecords((await stores.open(folder)).index);
 }
 
 /** Each folder is opened once, whichever services live in it. */

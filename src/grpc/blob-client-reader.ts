@@ -84,7 +84,7 @@ export class GrpcBlobReader implements BlobReader {
 }
 
 /** The bytes of `range`; the source is left as soon as they have come. */
-async function* cutOut(
+export async function* cutOut(
   source: AsyncIterable<Uint8Array>,
   { offset, length = Number.MAX_SAFE_INTEGER }: ByteRange,
 ): AsyncGenerator<Uint8Array> {

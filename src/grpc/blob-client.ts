@@ -2,6 +2,7 @@
  * Blobs of a gRPC server.
  */
 import { isStoreError, StoreError } from "../base/errors.js";
+import { readChunks } from "../castore/blob/chunked-read.js";
 import { BytesReader } from "../castore/blob/memory.js";
 import type {
   BlobReader,
@@ -12,7 +13,8 @@ import type {
 } from "../castore/blob/service.js";
 import { B3Digest } from "../castore/digest.js";
 import type { StatBlobResponse__Output } from "../gen/tvix/castore/v1/StatBlobResponse.js";
-import { GrpcBlobReader } from "./blob-client-reader.js";
+import { cutOut, GrpcBlobReader } from "./blob-client-reader.js";
+import { resumed } from "./blob-client-resumed.js";
 import { verified } from "./blob-client-verified.js";
 import { GrpcBlobWriter } from "./blob-client-writer.js";
 import type { Channel } from "./channel.js";
@@ -26,7 +28,9 @@ const SMALL_BYTES_MAX = 1024 * 1024;
  * ones before their last piece. Parts of large blobs come through their chunks where the server knows
  * some, each checked, else from the beginning of the blob, dropped up to where they start.
  *
- * Questions are repeated when the server is away for a moment, streams until their first byte. An absent
+ * Questions are repeated when the server is away for a moment. A stream that is cut goes on where it was:
+ * with the chunks that are left where the server knows some, else from the beginning of the blob, dropped up
+ * to there; its digest is that of what was handed out, so that nothing else can come in between. An absent
  * blob is `undefined`, anything else that goes wrong is thrown.
  */
 export class GrpcBlobService implements BlobService {
@@ -80,7 +84,31 @@ export class GrpcBlobService implements BlobService {
 
   #read(digest: B3Digest, { signal }: CallOptions): AsyncGenerator<Uint8Array> {
     const request = { digest: digest.bytes };
-    return verified(this.#channel.download(this.#methods.Read, request, { signal }), digest);
+    const download = () => this.#channel.download(this.#methods.Read, request, { signal });
+    return verified(
+      resumed(download, (offset) => this.#rest(digest, offset, download, signal)),
+      digest,
+    );
+  }
+
+  /** What follows the first `offset` bytes. */
+  async *#rest(
+    digest: B3Digest,
+    offset: number,
+    download: () => AsyncGenerator<Uint8Array>,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Uint8Array> {
+    const options = signal && { signal };
+    const chunks = await this.chunks(digest, options);
+    if (chunks === undefined) {
+      throw new StoreError(
+        "dangling-reference",
+        `Blob ${digest} was taken from ${this.#channel.address} while it was read`,
+      );
+    }
+    const range = { offset };
+    if (chunks.length <= 1) yield* cutOut(download(), range);
+    else yield* readChunks(chunks, range, (chunk) => this.openRead(chunk, options));
   }
 
   async #stat(

@@ -8,10 +8,12 @@ import type {
   handleClientStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
+  Metadata,
   status,
 } from "@grpc/grpc-js";
 import { messageOf, StoreError } from "../base/errors.js";
 import type { Logger } from "../base/log.js";
+import type { CallRecord } from "./call-record.js";
 import { http2StreamOf } from "./http2-stream.js";
 import { widenReceiveWindow } from "./receive-window.js";
 import { type CallStatus, callStatus } from "./status.js";
@@ -33,28 +35,28 @@ export interface CallContext {
   readonly signal: AbortSignal;
 }
 
-/** What is told of a call when it is over. */
-export interface CallRecord {
-  /** `/tvix.castore.v1.BlobService/Read` */
-  readonly method: string;
-  readonly peer: string;
-  readonly code: status;
-  readonly durationMs: number;
-}
-
 export interface CallOptions {
   readonly log: Logger;
   /** Called when a call is over, however it went. */
   readonly onEnd?: (record: CallRecord) => void;
+  /** Whose call it is, for its record. */
+  readonly callerOf?: (metadata: Metadata) => string | undefined;
   /** An upload of which nothing comes for so long is given up; ten minutes unless told. */
   readonly uploadStallMs?: number;
 }
 
 /** The part of all kinds of calls that is used here. */
 interface AnyCall {
+  readonly metadata: Metadata;
   getPath(): string;
   getPeer(): string;
   once(event: "cancelled", listener: () => void): unknown;
+}
+
+/** Bytes of messages that a call has streamed, so far. */
+interface Transfer {
+  receivedBytes: number;
+  sentBytes: number;
 }
 
 /** A stream of messages towards the client. */
@@ -69,13 +71,16 @@ const OK: status = 0;
 export class CallHandlers {
   readonly #log: Logger;
   readonly #onEnd: (record: CallRecord) => void;
+  readonly #callerOf: (metadata: Metadata) => string | undefined;
   readonly #stallMs: number;
   #running = 0;
   #whenIdle: (() => void)[] = [];
 
-  constructor({ log, onEnd = () => {}, uploadStallMs = STALL_MS }: CallOptions) {
+  constructor(options: CallOptions) {
+    const { log, onEnd = () => {}, callerOf = () => undefined, uploadStallMs = STALL_MS } = options;
     this.#log = log;
     this.#onEnd = onEnd;
+    this.#callerOf = callerOf;
     this.#stallMs = uploadStallMs;
   }
 
@@ -101,7 +106,8 @@ export class CallHandlers {
       widenReceiveWindow(http2StreamOf(call)?.session as ServerHttp2Session | undefined);
       this.#run(
         call,
-        async (context) => callback(null, await handle(whole(call, this.#stallMs), context)),
+        async (context, transfer) =>
+          callback(null, await handle(whole(call, this.#stallMs, transfer), context)),
         (failure) => callback(failure),
       );
     };
@@ -114,13 +120,18 @@ export class CallHandlers {
     return (call) => {
       this.#run(
         call,
-        async (context) => {
-          await send(handle(call.request, context), call, context.signal);
+        async (context, transfer) => {
+          await send(handle(call.request, context), call, context.signal, transfer);
           call.end();
         },
         (failure) => call.emit("error", failure),
       );
     };
+  }
+
+  /** How many calls are under way. */
+  get running(): number {
+    return this.#running;
   }
 
   /** Resolves when no call is under way. */
@@ -132,7 +143,7 @@ export class CallHandlers {
   /** Runs one call; never throws. */
   async #run(
     call: AnyCall,
-    serve: (context: CallContext) => Promise<unknown>,
+    serve: (context: CallContext, transfer: Transfer) => Promise<unknown>,
     fail: (failure: CallStatus) => unknown,
   ): Promise<void> {
     const startedMs = performance.now();
@@ -140,10 +151,11 @@ export class CallHandlers {
     call.once("cancelled", () =>
       gone.abort(new StoreError("aborted", "The call was cancelled, or its deadline has passed")),
     );
+    const transfer = { receivedBytes: 0, sentBytes: 0 };
     let code = OK;
     this.#running++;
     try {
-      await serve({ signal: gone.signal });
+      await serve({ signal: gone.signal }, transfer);
     } catch (error) {
       const failure = callStatus(gone.signal.aborted ? gone.signal.reason : error);
       code = failure.code;
@@ -152,8 +164,15 @@ export class CallHandlers {
     }
     this.#running--;
     if (this.#running === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
-    const durationMs = performance.now() - startedMs;
-    this.#onEnd({ method: call.getPath(), peer: call.getPeer(), code, durationMs });
+    this.#onEnd({
+      method: call.getPath(),
+      peer: call.getPeer(),
+      caller: this.#callerOf(call.metadata),
+      trace: traceOf(call.metadata),
+      code,
+      durationMs: performance.now() - startedMs,
+      ...transfer,
+    });
   }
 
   /** What went wrong on our side goes to the log; what the client did wrong it is told. */
@@ -166,6 +185,12 @@ export class CallHandlers {
 
 const INTERNAL: status = 13;
 const DATA_LOSS: status = 15;
+
+/** The second part of a `traceparent`, which the newer generation of clients sends. */
+export function traceOf(metadata: Metadata): string | undefined {
+  const [header] = metadata.get("traceparent");
+  return /^[\da-f]{2}-([\da-f]{32})-/.exec(String(header))?.[1];
+}
 
 function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
@@ -189,8 +214,8 @@ function takeOneByOne(call: object): void {
 async function* whole<Message extends Uint8Array>(
   call: AsyncIterable<Message> & { destroy(error: Error): unknown },
   stallMs: number,
+  transfer: Transfer,
 ): AsyncGenerator<Message> {
-  let bytes = 0;
   const stalled = (): void =>
     void call.destroy(
       new StoreError("unavailable", `The upload has stalled: nothing came for ${stallMs / 1000} s`),
@@ -198,14 +223,14 @@ async function* whole<Message extends Uint8Array>(
   const timer = setTimeout(stalled, stallMs).unref();
   try {
     for await (const message of call) {
-      bytes += message.length;
+      transfer.receivedBytes += message.length;
       yield message;
       timer.refresh();
     }
   } finally {
     clearTimeout(timer);
   }
-  if (bytes >= LARGE_UPLOAD_BYTES) await sleep(DOUBT_MS);
+  if (transfer.receivedBytes >= LARGE_UPLOAD_BYTES) await sleep(DOUBT_MS);
   for (let turn = 0; turn < DOUBT_TURNS; turn++) await nextTurn();
   if (http2StreamOf(call)?.closed) throw new StoreError("aborted", "The upload was broken off");
 }
@@ -215,6 +240,7 @@ async function send<Message extends Uint8Array>(
   messages: AsyncIterable<Message>,
   call: Answers<Message>,
   signal: AbortSignal,
+  transfer: Transfer,
 ): Promise<void> {
   let waitingBytes = 0;
   let waitingMessages = 0;
@@ -224,6 +250,7 @@ async function send<Message extends Uint8Array>(
   try {
     for await (const message of messages) {
       signal.throwIfAborted();
+      transfer.sentBytes += message.length;
       waitingBytes += message.length;
       waitingMessages++;
       call.write(message, () => {

@@ -3,6 +3,7 @@
  * they make.
  */
 import {
+  type ChannelCredentials,
   Client,
   type ClientReadableStream,
   credentials,
@@ -11,7 +12,7 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { abortError, throwIfAborted } from "../base/abort.js";
-import { StoreError } from "../base/errors.js";
+import { messageOf, StoreError } from "../base/errors.js";
 import { type StallError, stall } from "./call-stall.js";
 import type { ClientMethod } from "./client-method.js";
 import { ATTEMPTS_MAX, isTransient, pauseAfter, retrying } from "./retry.js";
@@ -33,12 +34,23 @@ const DEADLINE_MS = 30_000;
 /** How long a stream may stand still while we wait for it. */
 const STALL_MS = 30_000;
 
+export interface ClientIdentity {
+  /** The only authorities whose certificates are believed, in PEM; those of Node unless told. */
+  readonly authority?: Buffer | undefined;
+  /** Shown to servers that ask for a certificate, in PEM. */
+  readonly certificate?: { readonly chain: Buffer; readonly key: Buffer } | undefined;
+  /** Sent with each call. */
+  readonly token?: string | undefined;
+}
+
 export interface ChannelOptions {
   /** As the user gave it, for messages; without secrets. */
   readonly address: string;
   /** `host:port` or `unix:/path`. */
   readonly target: string;
   readonly tls: boolean;
+  /** What the server is checked by and what it is shown. */
+  readonly identity?: ClientIdentity;
   readonly deadlineMs?: number;
   readonly stallMs?: number;
 }
@@ -56,15 +68,21 @@ export class Channel implements Disposable {
   readonly #client: Client;
   readonly #deadlineMs: number;
   readonly #stallMs: number;
+  readonly #token: string | undefined;
 
-  /** Connects with the first call. */
-  constructor({ address, target, tls, deadlineMs, stallMs }: ChannelOptions) {
+  /**
+   * Connects with the first call.
+   *
+   * @throws {StoreError} `invalid-argument` when a certificate or key is none.
+   */
+  constructor({ address, target, tls, identity = {}, deadlineMs, stallMs }: ChannelOptions) {
     this.address = address;
+    this.#token = identity.token;
     this.#deadlineMs = deadlineMs ?? DEADLINE_MS;
     this.#stallMs = stallMs ?? STALL_MS;
     this.#client = new Client(
       target,
-      tls ? credentials.createSsl() : credentials.createInsecure(),
+      tls ? secure(address, identity) : credentials.createInsecure(),
       {
         "grpc-node.flow_control_window": FLOW_CONTROL_WINDOW_BYTES,
         "grpc.max_receive_message_length": MESSAGE_BYTES_MAX,
@@ -114,6 +132,7 @@ export class Channel implements Disposable {
   ): Upload<Message, Answer> {
     return new Upload({
       client: this.#client,
+      metadata: this.#metadata(),
       method,
       signal,
       stallMs: this.#stallMs,
@@ -143,7 +162,7 @@ export class Channel implements Disposable {
         requestSerialize,
         responseDeserialize,
         request,
-        new Metadata(),
+        this.#metadata(),
         { deadline: Date.now() + deadlineMs },
         (error, answer) => {
           signal?.removeEventListener("abort", onAbort);
@@ -166,6 +185,7 @@ export class Channel implements Disposable {
       requestSerialize,
       responseDeserialize,
       request,
+      this.#metadata(),
     );
     // One that comes when nobody reads any more is of no interest.
     call.on("error", () => {});
@@ -193,6 +213,12 @@ export class Channel implements Disposable {
     }
   }
 
+  #metadata(): Metadata {
+    const metadata = new Metadata();
+    if (this.#token !== undefined) metadata.set("authorization", `Bearer ${this.#token}`);
+    return metadata;
+  }
+
   #failure(path: string, error: ServiceError | StallError): StoreError {
     const method = path.slice(path.lastIndexOf(".") + 1).replace("/", ".");
     const details = error.details === "" ? (status[error.code] ?? error.code) : error.details;
@@ -200,6 +226,18 @@ export class Channel implements Disposable {
       errorCodeOf(error.code),
       `${method} at ${this.address} failed: ${details}`,
       { cause: error },
+    );
+  }
+}
+
+function secure(address: string, { authority, certificate }: ClientIdentity): ChannelCredentials {
+  try {
+    return credentials.createSsl(authority, certificate?.key, certificate?.chain);
+  } catch (cause) {
+    throw new StoreError(
+      "invalid-argument",
+      `Cannot use the certificates for ${address}: ${messageOf(cause)}`,
+      { cause },
     );
   }
 }

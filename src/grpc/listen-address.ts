@@ -14,6 +14,11 @@ export type ListenAddress =
       readonly path: string;
       /** Permission bits of the socket. */
       readonly mode: number;
+    }
+  | {
+      /** A socket that listens already, as systemd hands them over. */
+      readonly type: "inherited";
+      readonly descriptor: number;
     };
 
 /** Only its owner may connect, unless told otherwise. */
@@ -33,7 +38,7 @@ export function parseListenAddress(text: string): ListenAddress {
   return { type: "tcp", host: (tcp[1] ?? tcp[2]) as string, port };
 }
 
-/** Whether programs on other machines may reach it. */
+/** Whether programs on other machines may reach it; of an inherited socket only listening tells. */
 export function isPublic(address: ListenAddress): boolean {
   return address.type === "tcp" && !/^(localhost|127(\.\d+){3}|::1)$/.test(address.host);
 }

@@ -20,6 +20,9 @@ export interface Listener {
   close(): void;
 }
 
+/** Told of each connection, and whether it came over TCP: that is what TLS is for. */
+type OnConnection = (socket: Socket, isTcp: boolean) => void;
+
 /**
  * Listens on `address` and hands every connection to `onConnection`.
  *
@@ -27,13 +30,17 @@ export interface Listener {
  */
 export async function openListener(
   address: ListenAddress,
-  onConnection: (socket: Socket) => void,
+  onConnection: OnConnection,
 ): Promise<Listener> {
   const servers: Server[] = [];
   try {
     if (address.type === "unix") {
       servers.push(await listenOnPath(address.path, address.mode, onConnection));
       return listenerOf(servers, [`unix:${address.path}`]);
+    }
+    if (address.type === "inherited") {
+      servers.push(await listenOnDescriptor(address.descriptor, onConnection));
+      return listenerOf(servers, servers.map(describe));
     }
     let { port } = address;
     for (const host of address.host === "localhost" ? LOOPBACKS : [address.host]) {
@@ -62,7 +69,7 @@ function listenerOf(servers: readonly Server[], addresses: readonly string[]): L
 async function listenOnHost(
   host: string,
   port: number,
-  onConnection: (socket: Socket) => void,
+  onConnection: OnConnection,
   optional: boolean,
 ): Promise<Server | undefined> {
   try {
@@ -75,11 +82,19 @@ async function listenOnHost(
   }
 }
 
+async function listenOnDescriptor(descriptor: number, onConnection: OnConnection): Promise<Server> {
+  try {
+    return await listening(onConnection, { fd: descriptor });
+  } catch (error) {
+    throw cannotListen(`the inherited socket ${descriptor}`, error);
+  }
+}
+
 /** The socket is born with no more rights than `mode` gives; nobody slips in before. */
 async function listenOnPath(
   path: string,
   mode: number,
-  onConnection: (socket: Socket) => void,
+  onConnection: OnConnection,
 ): Promise<Server> {
   try {
     await removeStale(path);
@@ -100,13 +115,19 @@ async function listenOnPath(
 
 /** The bind happens within this call; waiting for the promise only tells how it went. */
 async function listening(
-  onConnection: (socket: Socket) => void,
-  where: { readonly host: string; readonly port: number } | { readonly path: string },
+  onConnection: OnConnection,
+  where:
+    | { readonly host: string; readonly port: number }
+    | { readonly path: string }
+    | { readonly fd: number },
 ): Promise<Server> {
-  const server = createServer({ noDelay: true }, onConnection);
+  const server = createServer({ noDelay: true });
   server.maxConnections = CONNECTIONS_MAX;
   server.listen(where);
   await once(server, "listening");
+  // Connections are not taken before this turn of the loop has ended.
+  const isTcp = typeof server.address() === "object" && server.address() !== null;
+  server.on("connection", (socket) => onConnection(socket, isTcp));
   return server;
 }
 
@@ -138,7 +159,10 @@ function portOf(server: Server): number {
 }
 
 function describe(server: Server): string {
-  const { address, port } = server.address() as { address: string; port: number };
+  const place = server.address();
+  // Nothing is told of a unix socket that was inherited.
+  if (place === null || typeof place === "string") return "unix:inherited";
+  const { address, port } = place;
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 

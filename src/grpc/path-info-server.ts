@@ -2,7 +2,7 @@
  * PathInfoService: what its calls mean.
  */
 import type { UntypedServiceImplementation } from "@grpc/grpc-js";
-import { StoreError } from "../base/errors.js";
+import { isStoreError, StoreError } from "../base/errors.js";
 import type { BlobService } from "../castore/blob/service.js";
 import type { DirectoryService } from "../castore/directory/service.js";
 import type { Node } from "../castore/node.js";
@@ -12,11 +12,15 @@ import type { CalculateNARResponse } from "../gen/tvix/store/v1/CalculateNARResp
 import type { GetPathInfoRequest__Output } from "../gen/tvix/store/v1/GetPathInfoRequest.js";
 import { findMissing } from "../store/completeness.js";
 import { checkContentAddress } from "../store/content-address-check.js";
+import { verifyContentAddress } from "../store/content-address-verify.js";
 import { NarCalculator } from "../store/nar/calculation.js";
 import type { NarRecords } from "../store/nar/records.js";
 import { encodeNixBase32 } from "../store/nixbase32.js";
 import type { PathInfoService } from "../store/path-info/service.js";
+import type { PathInfo } from "../store/path-info.js";
 import { decodePathInfo, encodePathInfo } from "../store/path-info-codec.js";
+import { trustIn } from "../store/path-info-trust.js";
+import type { PublicKey } from "../store/signature/public-key.js";
 import type { CallContext, CallHandlers } from "./call-handlers.js";
 
 /** The three services of one store. */
@@ -31,6 +35,10 @@ export interface StoreServices {
 export interface PathInfoPolicy {
   /** Takes path infos whose content is not in the store (yet). */
   readonly allowIncomplete?: boolean;
+  /** Takes path infos that contradict what is stored, in its place. */
+  readonly allowOverwrite?: boolean;
+  /** Takes only what one of these keys has signed, or whose content address its content bears out. */
+  readonly trustedKeys?: readonly PublicKey[] | undefined;
 }
 
 /** The methods of PathInfoService over `services`. */
@@ -67,11 +75,19 @@ async function get(
 async function put(
   services: StoreServices,
   message: Uint8Array,
-  { allowIncomplete = false }: PathInfoPolicy,
+  { allowIncomplete = false, allowOverwrite = false, trustedKeys = [] }: PathInfoPolicy,
   context: CallContext,
 ): Promise<Uint8Array> {
   const pathInfo = decodePathInfo(message);
   checkContentAddress(pathInfo);
+  const trust = trustedKeys.length === 0 ? "everybody" : trustIn(pathInfo, trustedKeys)?.by;
+  if (trust === undefined) {
+    throw new StoreError(
+      "permission-denied",
+      `Cannot store path info of ${pathInfo.storePath}: it has neither a signature by a key that is ` +
+        "trusted here nor a content address",
+    );
+  }
   if (!allowIncomplete) {
     const missing = await findMissing(pathInfo.node, services, context);
     if (missing !== undefined) {
@@ -81,7 +97,24 @@ async function put(
       );
     }
   }
-  return encodePathInfo(await services.pathInfos.put(pathInfo, context));
+  if (trust === "content-address") await verifyContent(pathInfo, services, context);
+  return encodePathInfo(
+    await services.pathInfos.put(pathInfo, { ...context, overwrite: allowOverwrite }),
+  );
+}
+
+/** What was uploaded is the uploader's mistake, not damage of ours. */
+async function verifyContent(
+  pathInfo: PathInfo,
+  services: StoreServices,
+  context: CallContext,
+): Promise<void> {
+  try {
+    await verifyContentAddress(pathInfo, services, context);
+  } catch (error) {
+    if (!isStoreError(error, "corrupt")) throw error;
+    throw new StoreError("invalid-argument", error.message);
+  }
 }
 
 async function calculate(

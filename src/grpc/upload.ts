@@ -1,7 +1,7 @@
 /**
  * A stream of messages towards a server, which answers once when it has ended.
  */
-import { type Client, type ClientWritableStream, Metadata, type ServiceError } from "@grpc/grpc-js";
+import type { Client, ClientWritableStream, Metadata, ServiceError } from "@grpc/grpc-js";
 import { abortError, throwIfAborted } from "../base/abort.js";
 import type { StoreError } from "../base/errors.js";
 import { type StallError, stall } from "./call-stall.js";
@@ -13,6 +13,7 @@ const SEND_AHEAD_MESSAGES = 64;
 
 export interface UploadOptions<Message, Answer> {
   readonly client: Client;
+  readonly metadata: Metadata;
   readonly method: ClientMethod<Message, Answer>;
   readonly signal: AbortSignal | undefined;
   /** How long the server may take no message, or not answer after the last one. */
@@ -34,7 +35,7 @@ export class Upload<Message, Answer> {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: UploadOptions<Message, Answer>) {
-    const { client, method, signal, stallMs, failure } = options;
+    const { client, metadata, method, signal, stallMs, failure } = options;
     this.#options = options;
     throwIfAborted(signal);
     let settle = (_error: ServiceError | null, _answer?: Answer): void => {};
@@ -49,7 +50,7 @@ export class Upload<Message, Answer> {
       method.path,
       (message: Buffer) => message,
       method.responseDeserialize,
-      new Metadata(),
+      metadata,
       {},
       settle,
     );

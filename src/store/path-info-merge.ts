@@ -9,6 +9,23 @@ import type { PathInfo, Signature } from "./path-info.js";
 import type { StorePath } from "./store-path.js";
 
 /**
+ * What a store that had `stored`, if anything, has after `added` was put: `added` where there was nothing, and
+ * where `overwrite` says so and the two contradict each other; else the two merged.
+ *
+ * @throws {StoreError} as {@link mergePathInfos}.
+ */
+export function pathInfoAfterPut(
+  stored: PathInfo | undefined,
+  added: PathInfo,
+  { overwrite = false }: { readonly overwrite?: boolean } = {},
+): PathInfo {
+  if (stored === undefined) return added;
+  // The signatures of the other one cover what it said, not this.
+  if (overwrite && contradiction(stored, added) !== undefined) return added;
+  return mergePathInfos(stored, added);
+}
+
+/**
  * `stored` with the signatures of `added` that it lacks; `stored` itself when it lacks none.
  *
  * A path info never changes otherwise. A deriver or content address that only one side knows is no

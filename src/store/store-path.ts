@@ -16,7 +16,7 @@ export const STORE_DIR = "/nix/store";
 
 /** Characters of the hash part. */
 export const HASH_TEXT_LENGTH = 32;
-const NAME_LENGTH_MAX = 211;
+export const NAME_LENGTH_MAX = 211;
 /** Characters of a message that quotes what it refuses: enough for anything that was meant well. */
 const QUOTED_MAX = 512;
 

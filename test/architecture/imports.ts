@@ -15,8 +15,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ["castore", "base"],
   fuse: ["castore/fs/file-system.ts", "base"],
   grpc: ["store", "castore", "base", "gen"],
+  http: ["store", "castore", "base"],
   gen: [],
-  cli: ["grpc", "fuse", "store", "castore", "base"],
+  cli: ["http", "grpc", "fuse", "store", "castore", "base"],
 };
 
 // The formatter leaves statements at the start of a line and doc comments with a leading asterisk,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { B3Digest, B3Hasher, EMPTY_DIGEST, loadSmallHash } from "../../src/castore/digest.js";
+import { B3Digest, B3Hasher, EMPTY_DIGEST } from "../../src/castore/digest.js";
+import { loadSmallHash } from "../../src/castore/small-hash.js";
 import { noise } from "../support/bytes.js";
 import { BLOB_DIGESTS } from "../vectors/directories.js";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseAddress, redact } from "../../src/cli/address.js";
 
-const grpc = (target: string) => ({ scheme: "grpc", target, tls: false });
+const grpc = (target: string) => ({ scheme: "grpc", target, tls: false, files: {} });
 
 describe("parseAddress()", () => {
   it.each([
@@ -18,6 +18,20 @@ describe("parseAddress()", () => {
   ])("reads %s", (text, address) => {
     const expected = address.scheme === "grpc" ? { ...address, text } : address;
     expect(parseAddress(text)).toEqual(expected);
+  });
+
+  it("reads the files that a server is shown and checked by", () => {
+    const text = "grpc+https://host:1?token-file=/t%20o&ca-file=a=b&cert-file=c&key-file=k";
+    expect(parseAddress(text)).toEqual({
+      scheme: "grpc",
+      text: "grpc+https://host:1",
+      target: "dns:host:1",
+      tls: true,
+      files: { "token-file": "/t o", "ca-file": "a=b", "cert-file": "c", "key-file": "k" },
+    });
+    for (const here of ["grpc+http://localhost:1", "grpc+http://[::1]", "grpc+unix:///socket"]) {
+      expect(parseAddress(`${here}?token-file=t`)).toMatchObject({ files: { "token-file": "t" } });
+    }
   });
 
   it.each([
@@ -37,7 +51,17 @@ describe("parseAddress()", () => {
     ["grpc+http://:8000", "it is not a URL"],
     ["grpc+http://host:8000/", "no path is allowed"],
     ["grpc+http://host:99999", "it is not a URL"],
-    ["grpc+http://host:8000?wait-connect=1", "no query is allowed"],
+    ["memory://?x=1", "no query is allowed"],
+    ["grpc+http://host:8000?wait-connect=1", "unknown query key; allowed here: token-file"],
+    ["grpc+https://host?ca=x", "allowed here: token-file, ca-file, cert-file, key-file"],
+    ["grpc+http://localhost?ca-file=/x", "unknown query key; allowed here: token-file"],
+    ["grpc+unix:///x?ca-file=/x", "unknown query key; allowed here: token-file"],
+    ["grpc+https://host?token-file=", "token-file must name a file"],
+    ["grpc+https://host?token-file=%FF", "token-file must name a file"],
+    ["grpc+https://host?ca-file=a&ca-file=b", "ca-file is given twice"],
+    ["grpc+https://host?cert-file=a", "cert-file and key-file go together"],
+    ["grpc+http://host?token-file=/x", "a token is sent unencrypted to this machine only"],
+    ["grpc+https://host#x", "no query is allowed"],
     ["grpc+https://token@host", "no user is allowed"],
     ["grpc+unix://host/path", "no host is allowed"],
     ["grpc+unix:///", "it must name a path: grpc+unix:///path"],

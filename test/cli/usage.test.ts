@@ -3,7 +3,16 @@ import { describe, expect, test } from "vitest";
 import { TestStore } from "../support/cli.js";
 
 const HASH = "00000000000000000000000000000000";
-const COMMANDS = ["import", "mount", "ls", "cat", "readlink", "path-info", "nar dump"];
+const COMMANDS = [
+  "import",
+  "mount",
+  "ls",
+  "cat",
+  "readlink",
+  "path-info",
+  "nar dump",
+  "nar import",
+];
 /** Those that touch no store. */
 const STORELESS = ["hash path", "hash file", "key generate", "key public"];
 
@@ -15,7 +24,10 @@ describe("Wrong usage exits with 2, says why on stderr, and makes no store", () 
   test.each<[command: string, message: string]>([
     ["", "Say what to do"],
     ["frobnicate", "Unknown argument: frobnicate"],
-    ["nar", "Say what to do with a NAR: tvix-store nar dump STORE-PATH"],
+    ["nar", "Say what to do with a NAR: tvix-store nar dump|restore|import|ls"],
+    ["nar restore", "Missing argument: got 0, need at least 1"],
+    ["nar ls", "Missing argument: got 0, need at least 1"],
+    ["nar import --name a/b", 'Invalid store path name "a/b"'],
     ["nar frobnicate", "Unknown argument: frobnicate"],
     ["path-info", "Give store paths or --all"],
     [`path-info --all ${HASH}`, "Give store paths or --all"],
@@ -44,7 +56,7 @@ describe("Wrong usage exits with 2, says why on stderr, and makes no store", () 
     [`ls ${HASH} --path-info-service-addr s3://bucket`, "Invalid address"],
     [`mount --list-root=maybe ${HASH}`, 'Given: "maybe"'],
     ...[...COMMANDS, ...STORELESS]
-      .filter((each) => each !== "path-info" && each !== "key public")
+      .filter((each) => !["path-info", "nar import", "key public"].includes(each))
       .map((each): [string, string] => [each, missing]),
   ])("tvix-store %s", async (command, message) => {
     const { status, stdout, stderr } = await store.run(command.split(" ").filter(Boolean));

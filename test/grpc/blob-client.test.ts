@@ -142,19 +142,6 @@ describe("GrpcBlobService", () => {
     });
     expect(failingLarge.counts.of("close")).toBe(1);
   });
-
-  it("does not begin a stream anew once a piece has been handed out", async () => {
-    const counts = new StepCounts();
-    const blobs = await connect(new PiecesThenFailure(counts));
-    await using reader = await open(blobs, digests.large);
-    const pieces: Uint8Array[] = [];
-    const reading = (async () => {
-      for await (const piece of reader.stream()) pieces.push(piece);
-    })();
-    await expect(reading).rejects.toMatchObject({ code: "unavailable" });
-    expect(pieces.length).toBeGreaterThan(0);
-    expect(counts.of("openRead")).toBe(1);
-  });
 });
 
 async function connectAgain(hook: Hook) {
@@ -167,23 +154,95 @@ async function connectAgain(hook: Hook) {
   return { counts, blobs: await connect(server) };
 }
 
-/** Sends three megabytes and is then gone for a moment. */
-class PiecesThenFailure extends MemoryBlobService {
-  readonly #counts: StepCounts;
-  constructor(counts: StepCounts) {
+/** Sends three megabytes more each time, and is then gone for a moment. */
+class CutBlobs extends MemoryBlobService {
+  opened = 0;
+  readonly #content: Uint8Array;
+  readonly #hook: (opened: number) => void;
+  constructor(content: Uint8Array, hook: (opened: number) => void = () => {}) {
     super();
-    this.#counts = counts;
+    this.#content = content;
+    this.#hook = hook;
+  }
+  override async chunks(_digest: B3Digest): Promise<ChunkMeta[]> {
+    return [];
   }
   override async openRead(): Promise<BlobReader> {
-    this.#counts.hook("openRead");
-    const reader = new BytesReader(large);
+    const times = ++this.opened;
+    this.#hook(times);
+    const reader = new BytesReader(this.#content);
+    const content = times === 1 ? large : this.#content;
     reader.stream = async function* () {
-      for (let at = 0; at < 3_000_000; at += 1_000_000) yield large.subarray(at, at + 1_000_000);
-      throw new StoreError("unavailable", "gone");
+      for (let at = 0; at < content.length; at += 1_000_000) {
+        if (at >= times * 3_000_000) throw new StoreError("unavailable", "gone");
+        yield content.subarray(at, at + 1_000_000);
+      }
     };
     return reader;
   }
 }
+
+describe("A stream that is cut", () => {
+  async function readAll(blobs: BlobService): Promise<Buffer> {
+    await using reader = await open(blobs, digests.large);
+    return await collect(reader.stream());
+  }
+
+  it("goes on where it was, each time", async () => {
+    const server = new CutBlobs(large);
+    expect(large.equals(await readAll(await connect(server)))).toBe(true);
+    expect(server.opened).toBe(4);
+  });
+
+  it("goes on with the chunks that are left", async () => {
+    const store = new MemoryBlobService();
+    const chunks: ChunkMeta[] = [];
+    for (let at = 0; at < large.length; at += 500_000) {
+      chunks.push(await putBlob(store, large.subarray(at, at + 500_000)));
+    }
+    const server = new WatchedBlobService(store);
+    const cut = new CutBlobs(large);
+    const openRead = cut.openRead.bind(cut);
+    cut.openRead = (digest?: B3Digest) =>
+      digest?.equals(digests.large) ? openRead() : (server.openRead(digest as B3Digest) as never);
+    cut.chunks = async (digest) => (digest.equals(digests.large) ? chunks : []);
+    expect(large.equals(await readAll(await connect(cut)))).toBe(true);
+    expect(cut.opened).toBe(1);
+    expect(server.bytes).toBe(large.length - 3_000_000);
+  });
+
+  it("never goes on with other bytes", async () => {
+    const evil = Buffer.from(large);
+    evil[9_000_000] = (evil[9_000_000] as number) ^ 1;
+    await expect(readAll(await connect(new CutBlobs(evil)))).rejects.toMatchObject({
+      code: "corrupt",
+    });
+  });
+
+  it("ends when the server does not come back", async () => {
+    const server = new CutBlobs(large, (opened) => {
+      if (opened > 1) throw new StoreError("unavailable", "not now");
+    });
+    const blobs = await connect(server);
+    await using reader = await open(blobs, digests.large);
+    let received = 0;
+    const reading = (async () => {
+      for await (const piece of reader.stream()) received += piece.length;
+    })();
+    await expect(reading).rejects.toMatchObject({ code: "unavailable" });
+    // The last piece is held back until it is known whether the digest is right.
+    expect(received).toBe(2_000_000);
+    expect(server.opened).toBe(1 + ATTEMPTS_MAX);
+  });
+
+  it("ends when the server has lost the blob meanwhile", async () => {
+    const server = new CutBlobs(large);
+    server.chunks = async () => undefined as never;
+    await expect(readAll(await connect(server))).rejects.toMatchObject({
+      code: "dangling-reference",
+    });
+  });
+});
 
 describe("A server that lies", () => {
   /** Has the content of one blob under the digest of every other. */

@@ -5,15 +5,19 @@ import { MemoryBlobService } from "../../src/castore/blob/memory.js";
 import { CachingDirectoryService } from "../../src/castore/directory/caching.js";
 import { MemoryDirectoryService } from "../../src/castore/directory/memory.js";
 import { GrpcBlobService } from "../../src/grpc/blob-client.js";
+import type { ChannelOptions } from "../../src/grpc/channel.js";
 import { GrpcDirectoryService } from "../../src/grpc/directory-client.js";
 import { GrpcPathInfoService } from "../../src/grpc/path-info-client.js";
 import type { StoreServices } from "../../src/grpc/path-info-server.js";
+import type { GrpcServerOptions } from "../../src/grpc/server.js";
+import { TokenTable } from "../../src/grpc/token-table.js";
 import { CachingPathInfoService } from "../../src/store/path-info/caching.js";
 import { MemoryPathInfoService } from "../../src/store/path-info/memory.js";
 import { blobServiceConformance } from "../conformance/blob-service.js";
 import { directoryServiceConformance } from "../conformance/directory-service.js";
 import { pathInfoServiceConformance } from "../conformance/path-info-service.js";
 import { temporaryFolder } from "../support/temp.js";
+import { Authority } from "./support/certificates.js";
 import { type Pair, pairWith } from "./support/pair.js";
 import { memoryServices } from "./support/serve.js";
 
@@ -26,12 +30,30 @@ afterEach(async () => {
   for (const pair of pairs.splice(0).reverse()) await pair.close();
 });
 
+const authority = new Authority("ours");
+const tls = { ...authority.certify("server"), clientAuthority: authority.certificate };
+const { certificate: chain, key } = authority.certify("client");
+const token = "a-token-0123456789";
+const tokens = TokenTable.parse(`write client ${token}`, "tokens");
+/** As a careful operator sets it up: certificates of both sides, and a token. */
+const SECURE: {
+  readonly client: Partial<ChannelOptions>;
+  readonly server: Partial<GrpcServerOptions>;
+} = {
+  client: {
+    tls: true,
+    identity: { authority: authority.certificate, certificate: { chain, key }, token },
+  },
+  server: { tls, tokens },
+};
+
 async function connect(
-  address: "tcp" | "unix",
+  address: "tcp" | "tls" | "unix",
   services: StoreServices = memoryServices(),
 ): Promise<StoreServices> {
-  const listen = address === "tcp" ? "127.0.0.1:0" : `unix:${join(folder, String(sockets++))}`;
-  const pair = await pairWith(services, listen);
+  const listen = address === "unix" ? `unix:${join(folder, String(sockets++))}` : "127.0.0.1:0";
+  const { client, server } = address === "tls" ? SECURE : { client: {}, server: {} };
+  const pair = await pairWith(services, listen, client, server);
   pairs.push(pair);
   return {
     blobs: new GrpcBlobService(pair.channel),
@@ -56,6 +78,7 @@ function inFront(far: StoreServices): StoreServices {
 
 const backends: readonly [title: string, open: () => Promise<StoreServices>][] = [
   ["over TCP", () => connect("tcp")],
+  ["over TLS with certificates and a token", () => connect("tls")],
   ["over a unix socket", () => connect("unix")],
   ["near/far over gRPC", async () => inFront(await connect("unix"))],
   ["gRPC over gRPC", async () => connect("unix", await connect("tcp"))],

@@ -1,7 +1,11 @@
 import type { MessageTypeDefinition } from "@grpc/proto-loader";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeBlobChunk, encodeBlobChunk } from "../../src/grpc/blob-chunk-codec.js";
+import {
+  decodeBlobChunk,
+  encodeBlobChunk,
+  wrapBlobChunk,
+} from "../../src/grpc/blob-chunk-codec.js";
 import {
   FAMILIES,
   packageDefinition,
@@ -122,6 +126,14 @@ describe("BlobChunk", () => {
     const data = noise(n);
     expect(encodeBlobChunk(data).equals(chunk.serialize({ data }))).toBe(true);
     expect(data.equals(decodeBlobChunk(encodeBlobChunk(data)))).toBe(true);
+  });
+
+  it.each([0, 1, 128, 1_048_576])("is wrapped as it is encoded, at %d bytes", (n) => {
+    const data = noise(n);
+    const wrapped = wrapBlobChunk(data);
+    const copied = Buffer.alloc(3 + wrapped.byteLength);
+    wrapped.copy(copied, 3);
+    expect(encodeBlobChunk(data).equals(copied.subarray(3))).toBe(true);
   });
 
   it("leaves out data that is empty", () => {

@@ -94,6 +94,8 @@ describe.each(FAMILIES)("%s DirectoryService", async (family) => {
       "it is empty",
     ],
     ["a name with a slash", [serializeDirectory({ files: [file("a/b")] })], '"a/b"'],
+    ["the name .", [serializeDirectory({ files: [file(".")] })], '"."'],
+    ["a name with NUL", [serializeDirectory({ files: [file("a\0b")] })], "NUL"],
     ["the name ..", [serializeDirectory({ files: [file("..")] })], '".."'],
     ["a name of 256 bytes", [serializeDirectory({ files: [file("n".repeat(256))] })], "256 bytes"],
     [
@@ -121,6 +123,21 @@ describe.each(FAMILIES)("%s DirectoryService", async (family) => {
       "an empty target",
       [serializeDirectory({ symlinks: [{ name: bytes("a"), target: bytes("") }] })],
       "symlink target",
+    ],
+    [
+      "a target with NUL",
+      [serializeDirectory({ symlinks: [{ name: bytes("a"), target: bytes("t\0") }] })],
+      "NUL",
+    ],
+    [
+      "a target of 4096 bytes",
+      [serializeDirectory({ symlinks: [{ name: bytes("a"), target: bytes("t".repeat(4096)) }] })],
+      "4096 bytes",
+    ],
+    [
+      "a directory with a short digest",
+      [serializeDirectory({ directories: [file("a", { digest: bytes("xy") })] })],
+      "Invalid digest length: 2 bytes",
     ],
     [
       "sizes that do not fit 64 bits",

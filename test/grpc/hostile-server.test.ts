@@ -227,6 +227,41 @@ describe("messages", () => {
     expect((await callsOf("tvix", client).stat(new Uint8Array(32))).status).toBe("NOT_FOUND");
   });
 
+  it("that arrive all at once are refused beyond what was set aside for them", async () => {
+    const { client } = await serve({ arrivingBytesMax: 3 * MIB });
+    const partial = encodeBlobChunk(noise(2 * MIB)).subarray(0, MIB);
+    const header = Buffer.alloc(5);
+    header.writeUInt32BE(2 * MIB, 1);
+    const { target } = await serve({ arrivingBytesMax: 3 * MIB });
+    const session = connectHttp2(`http://${target}`);
+    const calls = Array.from({ length: 5 }, () =>
+      session.request({
+        ":method": "POST",
+        ":path": BLOBS.Put.path,
+        "content-type": "application/grpc",
+        te: "trailers",
+      }),
+    );
+    const statuses: unknown[] = [];
+    for (const call of calls) {
+      call.on("response", (headers) => statuses.push(headers["grpc-status"]));
+      call.write(Buffer.concat([header, partial]));
+    }
+    // Three fit; a fourth may be refused for the frames around them.
+    await vi.waitUntil(() => statuses.length >= 2);
+    expect(new Set(statuses)).toEqual(new Set(["8"]));
+    session.destroy();
+    const again = new RawClient(target);
+    for (let round = 0; round < 10; round++) {
+      const answer = await again.upload(BLOBS.Put.path, [encodeBlobChunk(noise(MIB))]);
+      expect(answer.status).toBe("OK");
+    }
+    again.close();
+    expect((await client.upload(BLOBS.Put.path, Array(50).fill(partial))).status).not.toBe(
+      "RESOURCE_EXHAUSTED",
+    );
+  });
+
   it("of 5 MiB that are no directory are refused", async () => {
     const { client } = await serve();
     const answer = await callsOf("tvix", client).putDirectories([noise(5 * MIB)]);

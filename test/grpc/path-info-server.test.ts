@@ -5,10 +5,15 @@ import { encodeNode } from "../../src/castore/node-codec.js";
 import { FAMILIES, type Family, serviceDefinitions } from "../../src/grpc/definitions.js";
 import type { GrpcServerOptions } from "../../src/grpc/server.js";
 import { contentAddressedPath } from "../../src/store/content-address.js";
+import { fingerprint } from "../../src/store/narinfo/fingerprint.js";
 import type { PathInfo } from "../../src/store/path-info.js";
 import { encodePathInfo } from "../../src/store/path-info-codec.js";
+import { SecretKey } from "../../src/store/signature/secret-key.js";
 import { StorePath } from "../../src/store/store-path.js";
+import { serializePathInfo } from "../protos/messages.js";
+import { BAD_PATH_INFOS, message } from "../store/support/bad-path-infos.js";
 import { NAR_FIXTURES, type NarFixture } from "../store/support/nar-fixtures.js";
+import { TEST_SECRET_KEY } from "../store/support/narinfos.js";
 import { DUMMY_PATH, DUMMY_PATH_INFO } from "../store/support/path-info.js";
 import { storeTree } from "../store/support/tree.js";
 import { bytes } from "../support/bytes.js";
@@ -72,10 +77,10 @@ describe.each(FAMILIES)("%s PathInfoService", async (family) => {
   it("stores a path info, gives it back and lists it", async () => {
     const { putPathInfo, getPathInfo, list, pathInfo } = await prepare(family);
     expect(await list()).toMatchObject({ status: "OK", messages: [] });
-    const message = encodePathInfo(pathInfo);
-    expect(await putPathInfo(message)).toMatchObject({ status: "OK", messages: [message] });
-    expect((await getPathInfo(pathInfo.storePath.hash)).messages).toEqual([message]);
-    expect((await list()).messages).toEqual([message]);
+    const sent = encodePathInfo(pathInfo);
+    expect(await putPathInfo(sent)).toMatchObject({ status: "OK", messages: [sent] });
+    expect((await getPathInfo(pathInfo.storePath.hash)).messages).toEqual([sent]);
+    expect((await list()).messages).toEqual([sent]);
   });
 
   it("merges signatures", async () => {
@@ -94,6 +99,60 @@ describe.each(FAMILIES)("%s PathInfoService", async (family) => {
     expect(answer.status).toBe("INVALID_ARGUMENT");
     expect(answer.details).toContain("NAR size");
     expect((await getPathInfo(DUMMY_PATH.hash)).messages).toEqual([encodePathInfo(uncertain)]);
+  });
+
+  it("takes one that contradicts what is stored when it may overwrite", async () => {
+    const { putPathInfo, getPathInfo, pathInfo } = await prepare(family, { allowOverwrite: true });
+    const { ca: _ca, ...uncertain } = { ...signed(pathInfo, 1), storePath: DUMMY_PATH };
+    await putPathInfo(encodePathInfo(uncertain));
+    const changed = encodePathInfo({ ...signed(uncertain, 2), narSize: 7n });
+    expect(await putPathInfo(changed)).toMatchObject({ status: "OK", messages: [changed] });
+    expect((await getPathInfo(DUMMY_PATH.hash)).messages).toEqual([changed]);
+  });
+
+  describe("with trusted keys", () => {
+    const key = SecretKey.parse(TEST_SECRET_KEY);
+    const trusting = { trustedKeys: [key.publicKey] };
+    const named = (pathInfo: PathInfo): PathInfo => {
+      const { ca: _ca, ...rest } = { ...pathInfo, storePath: DUMMY_PATH };
+      return rest;
+    };
+
+    it("takes what one of them has signed", async () => {
+      const { putPathInfo, getPathInfo, pathInfo } = await prepare(family, trusting);
+      const info = named(pathInfo);
+      const signature = key.sign(fingerprint(info));
+      const encoded = encodePathInfo({ ...info, signatures: [signature] });
+      expect(await putPathInfo(encoded)).toMatchObject({ status: "OK", messages: [encoded] });
+      expect((await getPathInfo(DUMMY_PATH.hash)).messages).toEqual([encoded]);
+    });
+
+    it("refuses what nobody, somebody else, or the key for something else has signed", async () => {
+      const { putPathInfo, getPathInfo, pathInfo } = await prepare(family, trusting);
+      const info = named(pathInfo);
+      const signature = key.sign(fingerprint(info));
+      for (const forged of [
+        info,
+        signed(info, 1),
+        { ...info, signatures: [{ ...signature, name: "other" }] },
+        { ...info, narSize: info.narSize + 1n, signatures: [signature] },
+      ]) {
+        const answer = await putPathInfo(encodePathInfo(forged));
+        expect(answer.status).toBe("PERMISSION_DENIED");
+        expect(answer.details).toContain("trusted");
+      }
+      expect((await getPathInfo(DUMMY_PATH.hash)).status).toBe("NOT_FOUND");
+    });
+
+    it("takes unsigned what its content makes it, and nothing that claims to be", async () => {
+      const { putPathInfo, getPathInfo, pathInfo, services } = await prepare(family, trusting);
+      const other = await storeTree((NAR_FIXTURES[0] as NarFixture).tree, services);
+      const lie = await putPathInfo(encodePathInfo({ ...pathInfo, node: other }));
+      expect(lie.status).toBe("INVALID_ARGUMENT");
+      expect(lie.details).toContain("content address");
+      expect((await getPathInfo(pathInfo.storePath.hash)).status).toBe("NOT_FOUND");
+      expect((await putPathInfo(encodePathInfo(pathInfo))).status).toBe("OK");
+    });
   });
 
   it.each<[string, (pathInfo: PathInfo) => Uint8Array, string]>([
@@ -115,9 +174,17 @@ describe.each(FAMILIES)("%s PathInfoService", async (family) => {
       (it) => encodePathInfo({ ...it, narSha256: Buffer.alloc(32) }),
       "content address",
     ],
-  ])("refuses %s, and says why", async (_title, message, why) => {
+  ])("refuses %s, and says why", async (_title, bad, why) => {
     const { putPathInfo, list, pathInfo } = await prepare(family);
-    const answer = await putPathInfo(message(pathInfo));
+    const answer = await putPathInfo(bad(pathInfo));
+    expect(answer.status).toBe("INVALID_ARGUMENT");
+    expect(answer.details).toContain(why);
+    expect((await list()).messages).toEqual([]);
+  });
+
+  it.each(BAD_PATH_INFOS)("refuses a path info with %s", async (_title, changes, why) => {
+    const { putPathInfo, list } = await prepare(family, { allowIncomplete: true });
+    const answer = await putPathInfo(serializePathInfo({ ...message, ...changes }));
     expect(answer.status).toBe("INVALID_ARGUMENT");
     expect(answer.details).toContain(why);
     expect((await list()).messages).toEqual([]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { B3Digest } from "../../src/castore/digest.js";
 import type { PathInfo, Signature } from "../../src/store/path-info.js";
-import { mergePathInfos } from "../../src/store/path-info-merge.js";
+import { mergePathInfos, pathInfoAfterPut } from "../../src/store/path-info-merge.js";
 import { StorePath } from "../../src/store/store-path.js";
 import { DUMMY_PATH, DUMMY_PATH_INFO } from "./support/path-info.js";
 
@@ -74,5 +74,24 @@ describe("mergePathInfos()", () => {
     const full = { ...DUMMY_PATH_INFO, deriver: OTHER_PATH };
     expect(mergePathInfos(full, bare)).toBe(full);
     expect(mergePathInfos(bare, full)).toBe(bare);
+  });
+});
+
+describe("pathInfoAfterPut()", () => {
+  const stored = { ...DUMMY_PATH_INFO, signatures: [signature("a", 1)] };
+  const other = { ...DUMMY_PATH_INFO, narSize: 7n, signatures: [signature("b", 2)] };
+
+  it("is what was put where there was nothing", () => {
+    expect(pathInfoAfterPut(undefined, other)).toBe(other);
+  });
+
+  it("refuses a contradiction, unless it may overwrite", () => {
+    expect(() => pathInfoAfterPut(stored, other)).toThrow("NAR size");
+    expect(pathInfoAfterPut(stored, other, { overwrite: true })).toBe(other);
+  });
+
+  it("merges what does not contradict, even where it may overwrite", () => {
+    const added = { ...DUMMY_PATH_INFO, signatures: [signature("b", 2)] };
+    expect(pathInfoAfterPut(stored, added, { overwrite: true }).signatures).toHaveLength(2);
   });
 });

@@ -52,7 +52,7 @@ export class BytesReader implements BlobReader {
 
   async *stream(range?: ByteRange): AsyncIterable<Uint8Array> {
     const { offset, end } = clampRange(this.size, range);
-    if (end > offset) yield copyBytes(this.#content.subarray(offset, end));
+    if (end > offset) yield this.#content.subarray(offset, end);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

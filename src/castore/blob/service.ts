@@ -52,7 +52,7 @@ export interface BlobReader extends AsyncDisposable {
 
   /**
    * Streams the blob or a range of it. A stream of the whole blob is checked against its digest before
-   * its last piece is handed out; a part cannot be.
+   * its last piece is handed out; a part cannot be. Pieces may be kept; they are not to be written to.
    *
    * @throws {StoreError} `corrupt` when the bytes do not match the digest.
    */

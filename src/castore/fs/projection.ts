@@ -34,7 +34,7 @@ const STORE_MTIME_MS = 1000;
 const DIRECTORY_CACHE_BYTES = 64 * 1024 * 1024;
 /** Two changes within a millisecond look like one: a listing is not kept for long. */
 const ROOT_LISTING_MS = 1000;
-const POSITIONS_MAX = 65_536;
+const POSITIONS_MAX = 16_384;
 /** Rough cost of a cached directory besides its bytes, and per entry. */
 const DIRECTORY_BYTES = 512;
 const ENTRY_BYTES = 36;

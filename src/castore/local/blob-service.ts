@@ -4,6 +4,7 @@
 import { type FileHandle, mkdir, open, rename, stat } from "node:fs/promises";
 import { equalBytes } from "../../base/bytes.js";
 import { errnoOf } from "../../base/errors.js";
+import { Slab } from "../../base/slab.js";
 import { BytesReader, clampRange } from "../blob/memory.js";
 import type { BlobReader, BlobService, BlobWriter, ByteRange, ChunkMeta } from "../blob/service.js";
 import { B3Digest, B3Hasher } from "../digest.js";
@@ -21,6 +22,7 @@ export class LocalBlobService implements BlobService {
   readonly #index: IndexDatabase;
   readonly #table: Table;
   readonly #folders = new FolderSync();
+  readonly #slab = new Slab();
 
   constructor(layout: StoreLayout, index: IndexDatabase) {
     this.#layout = layout;
@@ -39,7 +41,7 @@ export class LocalBlobService implements BlobService {
     if (record === undefined) return undefined;
     if (record.type === "inline") {
       if (!B3Digest.of(record.content).equals(digest)) throw damaged(digest);
-      return new BytesReader(record.content);
+      return new BytesReader(this.#slab.copy(record.content));
     }
     return await BlobFileReader.open(this.#layout.blobFile(digest), digest, record.size);
   }
@@ -76,9 +78,10 @@ export class LocalBlobService implements BlobService {
     await this.#index.commit(() => this.#table.put(digest.bytes, encodeFile(size)), 64);
   }
 
+  /** An inline content is valid until the next call. */
   #record(digest: B3Digest): BlobRecord | undefined {
     this.#index.refresh();
-    const value = this.#table.get(digest.bytes);
+    const value = this.#table.peek(digest.bytes);
     return value === undefined ? undefined : decodeRecord(value, digest);
   }
 
@@ -136,14 +139,24 @@ class BlobFileReader implements BlobReader {
   async *stream(range?: ByteRange): AsyncIterable<Uint8Array> {
     const { offset, end } = clampRange(this.size, range);
     const hasher = offset === 0 && end === this.size ? new B3Hasher() : undefined;
-    for (let position = offset; position < end; ) {
-      const part = await this.read(position, Math.min(STREAM_BYTES, end - position));
-      position += part.length;
-      hasher?.update(part);
-      if (position === end && hasher !== undefined && !hasher.finish().equals(this.#digest)) {
-        throw damaged(this.#digest);
+    const readAt = (position: number) =>
+      this.read(position, Math.min(STREAM_BYTES, end - position));
+    let next: Promise<Uint8Array> | undefined = offset < end ? readAt(offset) : undefined;
+    let position = offset;
+    try {
+      while (next !== undefined) {
+        const part: Uint8Array = await next;
+        position += part.length;
+        // While this part is hashed and used, the disk gives the next.
+        next = position < end ? readAt(position) : undefined;
+        hasher?.update(part);
+        if (next === undefined && hasher !== undefined && !hasher.finish().equals(this.#digest)) {
+          throw damaged(this.#digest);
+        }
+        yield part;
       }
-      yield part;
+    } finally {
+      await next?.catch(() => {});
     }
   }
 

@@ -8,8 +8,10 @@
 import { readFileSync } from "node:fs";
 import { libc } from "../../base/libc.js";
 
-/** How much may be touched between two times of letting go. */
-const TOUCHED_BYTES_MAX = 32 * 1024 * 1024;
+/** How much may be resident. Letting go of pages that are read over and over takes longer than reading them. */
+const RESIDENT_BYTES_MAX = 64 * 1024 * 1024;
+/** How much may be touched, as far as can be told, before the kernel is asked what is resident. */
+const TOUCHED_BYTES_MAX = 16 * 1024 * 1024;
 /** A write copies pages from the top of the tree to the leaf, wherever they are. */
 const WRITE_BYTES = 128 * 1024;
 /**
@@ -29,6 +31,8 @@ export class MappedMemory {
   readonly #file: string;
   #mappings: readonly Mapping[] | undefined;
   #touchedBytes = 0;
+  /** Resident pages of other files: the program. */
+  #otherBytes = 0;
 
   /** `file` is the absolute path of the mapped file; its mapping stays where it is. */
   constructor(file: string) {
@@ -49,11 +53,20 @@ export class MappedMemory {
     this.#touchedBytes += bytes;
     if (this.#touchedBytes < TOUCHED_BYTES_MAX) return;
     this.#touchedBytes = 0;
+    if (residentFileBytes() - this.#otherBytes < RESIDENT_BYTES_MAX) return;
     this.#mappings ??= mappingsOf(this.#file);
     for (const { address, length } of this.#mappings) {
       libc().madvise(address, length, MADV_DONTNEED);
     }
+    this.#otherBytes = residentFileBytes();
   }
+}
+
+const PAGE_BYTES = 4096;
+
+/** Pages of files that count as ours. */
+function residentFileBytes(): number {
+  return Number(readFileSync("/proc/self/statm", "latin1").split(" ")[2]) * PAGE_BYTES;
 }
 
 function mappingsOf(file: string): Mapping[] {

@@ -1,19 +1,25 @@
-import { status } from "@grpc/grpc-js";
 import type { Argv } from "yargs";
-import { isStoreError } from "../../base/errors.js";
 import { StopSignals } from "../../fuse/stop-signals.js";
-import { isPublic, type ListenAddress, parseListenAddress } from "../../grpc/listen-address.js";
-import { GrpcServer } from "../../grpc/server.js";
+import { type ListenAddress, parseListenAddress } from "../../grpc/listen-address.js";
+import { HTTP_OPTIONS, type HttpArguments } from "../http-options.js";
+import { inheritedSockets } from "../inherited-sockets.js";
 import { createLogger, type LogArguments } from "../logger.js";
 import { STORE_OPTIONS, withEnvironment } from "../options.js";
 import { openServices, type StoreArguments } from "../services.js";
-import { UsageError } from "../usage-error.js";
+import { type Serving, startServing } from "../serving.js";
+import {
+  CREDENTIALS_NOTE,
+  LISTEN_ADDRESS_FORMS,
+  readListenAddresses,
+  SERVING_OPTIONS,
+  type ServingArguments,
+} from "../serving-options.js";
 
-interface DaemonArguments extends StoreArguments, LogArguments {
-  readonly listenAddress: readonly ListenAddress[];
-  readonly allowIncomplete: boolean;
-  readonly drainSeconds: number;
+interface DaemonArguments extends StoreArguments, LogArguments, ServingArguments, HttpArguments {
+  readonly listenAddress?: readonly ListenAddress[];
 }
+
+const DEFAULT_ADDRESS = "localhost:8000";
 
 export function builder(yargs: Argv): Argv {
   return yargs
@@ -22,28 +28,25 @@ export function builder(yargs: Argv): Argv {
         ...STORE_OPTIONS,
         "listen-address": {
           alias: "l",
-          describe: "HOST:PORT, [IPV6]:PORT or unix:/path[?mode=660]; may be given several times",
+          describe: LISTEN_ADDRESS_FORMS,
           type: "string",
           array: true,
-          default: ["localhost:8000"],
+          defaultDescription: `${DEFAULT_ADDRESS}, or systemd's sockets`,
           requiresArg: true,
-          coerce: readAddresses,
+          coerce: readListenAddresses,
         },
-        "allow-incomplete": {
-          describe: "Take path infos whose content is not in the store",
-          type: "boolean",
-          default: false,
-        },
-        "drain-seconds": {
-          describe: "How long calls under way may take to end after SIGTERM or Ctrl-C",
-          type: "number",
-          default: 30,
-          coerce: checkSeconds,
-        },
+        ...SERVING_OPTIONS,
+        ...HTTP_OPTIONS,
       }),
     )
     .example("$0 daemon", "on port 8000, for this machine only")
-    .example("$0 daemon -l unix:/run/tvix-store.sock?mode=660", "for who may open the socket");
+    .example("$0 daemon -l unix:/run/tvix-store.sock?mode=660", "for who may open the socket")
+    .example(
+      "$0 daemon -l [::]:8000 --tls-cert cert.pem --tls-key key.pem --tokens tokens",
+      "for other machines",
+    )
+    .example("$0 daemon --http localhost:8080 --allow-upload", "a binary cache, too")
+    .epilogue(CREDENTIALS_NOTE);
 }
 
 export async function handler(options: DaemonArguments): Promise<void> {
@@ -51,43 +54,30 @@ export async function handler(options: DaemonArguments): Promise<void> {
   const stop = new StopSignals();
   try {
     await using services = await openServices(options, { create: true });
-    const server = new GrpcServer({
-      services,
-      log,
-      allowIncomplete: options.allowIncomplete,
-      onCall: ({ method, peer, code, durationMs }) =>
-        log.debug({ method, peer, status: status[code], durationMs }, "call"),
-    });
+    const serving = await startServing(options, addressesOf(options), services, log);
+    const end = async (drainMs: number): Promise<void> => {
+      await Promise.all([serving.stop(drainMs), http?.stop(drainMs)]);
+    };
+    let http: Serving | undefined;
     try {
-      for (const address of options.listenAddress) {
-        if (isPublic(address)) log.warn({}, "serving to other machines, unencrypted and to anyone");
-        for (const place of await server.listen(address)) {
-          process.stderr.write(`listening on ${place}\n`);
-        }
+      if (options.http !== undefined) {
+        // Most daemons do not serve it, and it takes a while to load.
+        const { startHttpServing } = await import("../http-serving.js");
+        http = await startHttpServing(options, options.http, services, log);
       }
-      await stop.wait(1);
-    } finally {
-      // A second signal does not wait for anyone.
-      const drained = server.stop(options.drainSeconds * 1000);
-      await Promise.race([drained, stop.wait(2).then(() => server.stop(0))]);
+    } catch (error) {
+      await end(0);
+      throw error;
     }
+    await stop.wait(1);
+    // A second signal does not wait for anyone.
+    await Promise.race([end(options.drainSeconds * 1000), stop.wait(2).then(() => end(0))]);
   } finally {
     stop.close();
   }
 }
 
-function checkSeconds(seconds: number): number {
-  if (seconds >= 0 && seconds < Number.POSITIVE_INFINITY) return seconds;
-  throw new UsageError("--drain-seconds must be a number from 0 on");
-}
-
-/** Of an environment variable, separated by spaces. */
-function readAddresses(given: string | readonly string[]): ListenAddress[] {
-  const texts = [given].flat().flatMap((text) => text.split(" ").filter((word) => word !== ""));
-  if (texts.length === 0) throw new UsageError("--listen-address is empty");
-  try {
-    return texts.map(parseListenAddress);
-  } catch (error) {
-    throw isStoreError(error) ? new UsageError(error.message) : error;
-  }
+function addressesOf({ listenAddress = [] }: DaemonArguments): readonly ListenAddress[] {
+  const addresses = [...inheritedSockets(process.env, process.pid), ...listenAddress];
+  return addresses.length > 0 ? addresses : [parseListenAddress(DEFAULT_ADDRESS)];
 }

@@ -9,10 +9,18 @@ import { FirstEngine } from "../../fuse/first-engine.js";
 import { FuseNativeEngine } from "../../fuse/fuse-native-engine.js";
 import { KernelEngine } from "../../fuse/kernel-engine.js";
 import { runMountSession } from "../../fuse/session.js";
+import type { ListenAddress } from "../../grpc/listen-address.js";
+import type { StoreServices } from "../../grpc/path-info-server.js";
+import { LocalUploadRecords } from "../../http/local-upload-records.js";
 import type { RootWant } from "../../store/fetchable-root-nodes.js";
+import { LocalNarRecords } from "../../store/nar/local-records.js";
+import { LocalPathInfoService } from "../../store/path-info/local.js";
 import type { SubstitutingPathInfoService } from "../../store/path-info/substituting.js";
 import type { StorePathReference } from "../../store/store-path-reference.js";
 import { isRemote } from "../address.js";
+import { HTTP_OPTIONS, type HttpArguments } from "../http-options.js";
+import type { ServedStore } from "../http-serving.js";
+import { inheritedSockets } from "../inherited-sockets.js";
 import { createLogger, type LogArguments } from "../logger.js";
 import { MountFetch } from "../mount-fetch.js";
 import { type ProjectionRecipe, projectionOf } from "../mount-projection.js";
@@ -23,14 +31,23 @@ import { PrefetchProgressBar } from "../prefetch-progress.js";
 import {
   addressesOf,
   hasFarServices,
+  type LocalStores,
   openFarServices,
   openLocalStores,
   type StoreArguments,
 } from "../services.js";
+import type { Serving } from "../serving.js";
+import {
+  CREDENTIALS_NOTE,
+  LISTEN_ADDRESS_FORMS,
+  readListenAddresses,
+  SERVING_OPTIONS,
+  type ServingArguments,
+} from "../serving-options.js";
 import { parsePathArgument } from "../store-object.js";
 import { UsageError } from "../usage-error.js";
 
-interface MountArguments extends StoreArguments, LogArguments {
+interface MountArguments extends StoreArguments, LogArguments, ServingArguments, HttpArguments {
   readonly dest: string;
   readonly listRoot: "auto" | "yes" | "no" | "";
   readonly allowOther: boolean;
@@ -39,6 +56,7 @@ interface MountArguments extends StoreArguments, LogArguments {
   readonly passthrough: "on" | "off";
   readonly prefetch: readonly string[];
   readonly mkdir: boolean;
+  readonly listen?: readonly ListenAddress[];
 }
 
 const THREADS_MAX = 16;
@@ -101,10 +119,23 @@ export function builder(yargs: Argv): Argv {
           requiresArg: true,
         },
         mkdir: { describe: "Make DEST when it is not there", type: "boolean", default: true },
+        listen: {
+          describe: `Serve the store over gRPC too, at ${LISTEN_ADDRESS_FORMS}`,
+          type: "string",
+          array: true,
+          requiresArg: true,
+          coerce: readListenAddresses,
+        },
+        ...SERVING_OPTIONS,
+        ...HTTP_OPTIONS,
       }),
     )
     .example("$0 mount /nix/store", "then, in another shell: ls /nix/store")
     .example("$0 mount ./store --no-mkdir", "only if ./store exists")
+    .example(
+      "$0 mount ./store --listen unix:/run/store.sock",
+      "a mount that others can import into",
+    )
     .example(
       "$0 mount --substituter https://cache.nixos.org --trusted-public-key NAME:KEY /nix/store",
       "then run what was never installed",
@@ -112,7 +143,8 @@ export function builder(yargs: Argv): Argv {
     .epilogue(
       "What is at remote addresses is fetched as it is looked at, and kept in --store-dir. A store path " +
         "of a substituter is fetched as a whole, and shown when it has been checked.",
-    );
+    )
+    .epilogue(CREDENTIALS_NOTE);
 }
 
 export async function handler(options: MountArguments): Promise<void> {
@@ -148,18 +180,24 @@ export async function handler(options: MountArguments): Promise<void> {
     },
   });
   const portable = new FuseNativeEngine(fileSystem);
-  await runMountSession({
-    // The portable engine has no way to wait for something to be fetched.
-    engine: far === undefined ? ENGINES[engine](kernel, portable) : kernel,
-    mountPoint: options.dest,
-    create: options.mkdir,
-    allowOther: options.allowOther,
-    log,
-    onMounted: (mountPoint) => {
-      process.stderr.write(`mounted ${mountPoint}\n`);
-      if (far?.substitution !== undefined) void prefetch(prefetched, far.substitution, log);
-    },
-  });
+  const served = servicesOf(stores, fetch);
+  const serving = [await serve(options, served, log), await serveHttp(options, served, log)];
+  try {
+    await runMountSession({
+      // The portable engine has no way to wait for something to be fetched.
+      engine: far === undefined ? ENGINES[engine](kernel, portable) : kernel,
+      mountPoint: options.dest,
+      create: options.mkdir,
+      allowOther: options.allowOther,
+      log,
+      onMounted: (mountPoint) => {
+        process.stderr.write(`mounted ${mountPoint}\n`);
+        if (far?.substitution !== undefined) void prefetch(prefetched, far.substitution, log);
+      },
+    });
+  } finally {
+    await Promise.all(serving.map((each) => each?.stop(options.drainSeconds * 1000)));
+  }
   await fetch?.settle();
   // A thread of the engine may wait for the kernel, for as long as a detached mount has files open.
   process.exit();
@@ -182,6 +220,49 @@ async function prefetch(
   } catch (error) {
     log.warn({}, `cannot prefetch: ${messageOf(error)}`);
   }
+}
+
+/** Serves what the mount shows, from the same stores; `undefined` when nothing says where. */
+async function serve(
+  options: MountArguments,
+  services: StoreServices,
+  log: Logger,
+): Promise<Serving | undefined> {
+  const addresses = [...inheritedSockets(process.env, process.pid), ...(options.listen ?? [])];
+  if (addresses.length > 0) {
+    // Most mounts do not serve, and it takes a while to load.
+    const { startServing } = await import("../serving.js");
+    return await startServing(options, addresses, services, log);
+  }
+  if (options.metrics !== undefined) {
+    throw new UsageError("--metrics tells of what is served: give --listen, too");
+  }
+  return undefined;
+}
+
+async function serveHttp(
+  options: MountArguments,
+  store: ServedStore,
+  log: Logger,
+): Promise<Serving | undefined> {
+  if (options.http === undefined) return undefined;
+  const { startHttpServing } = await import("../http-serving.js");
+  return await startHttpServing(options, options.http, store, log);
+}
+
+function servicesOf(
+  stores: LocalStores,
+  fetch: MountFetch | undefined,
+): StoreServices & ServedStore {
+  const far = fetch?.services;
+  const { index } = stores.pathInfos;
+  return {
+    nars: new LocalNarRecords(index),
+    uploads: far?.pathInfos === undefined ? new LocalUploadRecords(index) : undefined,
+    blobs: far?.blobs ?? stores.blobs.blobs,
+    directories: far?.directories ?? stores.directories.directories,
+    pathInfos: far?.pathInfos ?? new LocalPathInfoService(index),
+  };
 }
 
 /** A remote service would have to tell of every store path there is, over and over. */

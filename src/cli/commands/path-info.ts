@@ -88,7 +88,7 @@ async function* selected(
   yield* recursive ? closureOf(found, pathInfos) : found;
 }
 
-/** Columns separated by tabs, as Nix prints them. */
+/** Columns separated by tabs, as Nix prints them, but for its padding of paths to the longest. */
 function lineOf(
   pathInfo: PathInfo,
   closure: bigint | undefined,

@@ -1,7 +1,6 @@
 /**
  * Importing: a tree on disk becomes a store path whose hash follows from its content.
  */
-import { loadSmallHash } from "../../castore/digest.js";
 import type { TreeTargets } from "../../castore/tree-upload.js";
 import type { PathInfo } from "../path-info.js";
 import type { ReferenceCandidates } from "../references/candidates.js";
@@ -26,7 +25,6 @@ export async function importTree(
   onProgress?: (progress: ImportProgress) => void,
   candidates?: ReferenceCandidates,
 ): Promise<PathInfo> {
-  await loadSmallHash();
   const scanner = candidates && new ReferenceScanner(candidates);
   const ingested = await ingestTree(path, targets, onProgress, (bytes) => scanner?.update(bytes));
   return await addPathInfo(name, ingested, targets, scanner?.references);

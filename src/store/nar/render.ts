@@ -1,6 +1,7 @@
 /**
  * Renders content-addressed trees as NARs.
  */
+import { setImmediate } from "node:timers/promises";
 import { mapOrdered } from "../../base/concurrency.js";
 import type { BlobService, CallOptions } from "../../castore/blob/service.js";
 import type { DirectoryService } from "../../castore/directory/service.js";
@@ -9,6 +10,8 @@ import { readFile } from "./file-content.js";
 import { type Place, walkTree } from "./walk.js";
 import { NarWriter } from "./writer.js";
 
+/** After how many nodes others get their turn: what lies in the index is read without any waiting. */
+const TURN_NODES = 64;
 /** How many nodes beyond the current one are being fetched. */
 const LOOK_AHEAD = 16;
 /** Only blobs up to this size are fetched ahead: with {@link LOOK_AHEAD} it bounds the memory used. */
@@ -34,6 +37,7 @@ export async function* renderNar(
   const ready: Uint8Array[] = [];
   const writer = new NarWriter((bytes) => ready.push(bytes));
   let openDirectories = 0;
+  let nodes = 0;
   const closeDownTo = (depth: number): void => {
     for (; openDirectories > depth; openDirectories--) {
       writer.endDirectory();
@@ -47,6 +51,7 @@ export async function* renderNar(
     content: await fetchSmall(place, blobs, options),
   }));
   for await (const { place, content } of fetched) {
+    if (++nodes % TURN_NODES === 0) await setImmediate();
     closeDownTo(place.depth);
     if (place.depth > 0) writer.startEntry(place.name);
     switch (place.node.type) {

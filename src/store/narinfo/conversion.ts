@@ -4,8 +4,8 @@
 import type { Node } from "../../castore/node.js";
 import { type PathInfo, validatePathInfo } from "../path-info.js";
 import { isKeyName } from "../signature/key-name.js";
-import type { StorePath } from "../store-path.js";
-import type { Narinfo } from "./narinfo.js";
+import { NAME_LENGTH_MAX, type StorePath } from "../store-path.js";
+import { DERIVATION_SUFFIX, type Narinfo } from "./narinfo.js";
 
 /** Where a NAR is found, and how it is sent. */
 export type NarFile = Pick<Narinfo, "url" | "compression" | "fileHash" | "fileSize">;
@@ -34,7 +34,7 @@ export function pathInfoFromNarinfo(narinfo: Narinfo, node: Node): PathInfo {
 
 /**
  * The narinfo of a path whose NAR is at `file`. Signatures by names that no key can have are left out: on a
- * line of text they might say something else.
+ * line of text they might say something else. So is a deriver whose name has no room for `.drv`.
  */
 export function narinfoFromPathInfo(pathInfo: PathInfo, file: NarFile): Narinfo {
   const { storePath, narSize, narSha256, references, deriver, ca } = pathInfo;
@@ -45,10 +45,14 @@ export function narinfoFromPathInfo(pathInfo: PathInfo, file: NarFile): Narinfo 
     narSha256,
     narSize,
     references,
-    ...(deriver && { deriver }),
+    ...(deriver && isDeriver(deriver) && { deriver }),
     signatures,
     ...(ca && { ca }),
   };
+}
+
+function isDeriver({ name }: StorePath): boolean {
+  return name.length + DERIVATION_SUFFIX.length <= NAME_LENGTH_MAX;
 }
 
 function sortedOnce(references: readonly StorePath[]): StorePath[] {

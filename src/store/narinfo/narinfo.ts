@@ -18,6 +18,9 @@ import type { Signature } from "../path-info.js";
 import { formatSignature } from "../signature/signature-text.js";
 import type { StorePath } from "../store-path.js";
 
+/** What the names of derivations end in. */
+export const DERIVATION_SUFFIX = ".drv";
+
 export interface Narinfo {
   readonly storePath: StorePath;
   /** Not covered by signatures, as is everything about the file. */
@@ -57,7 +60,7 @@ export function formatNarinfo(narinfo: Narinfo): string {
     ["NarSize", `${narinfo.narSize}`],
     ["References", narinfo.references.map(({ basename }) => basename).join(" ")],
   );
-  if (deriver !== undefined) lines.push(["Deriver", `${deriver.basename}.drv`]);
+  if (deriver !== undefined) lines.push(["Deriver", `${deriver.basename}${DERIVATION_SUFFIX}`]);
   if (system !== undefined) lines.push(["System", system]);
   for (const signature of narinfo.signatures) lines.push(["Sig", formatSignature(signature)]);
   if (ca !== undefined) lines.push(["CA", formatContentAddress(ca)]);

@@ -13,7 +13,7 @@ import { parseHash } from "../nix-hash.js";
 import type { Signature } from "../path-info.js";
 import { readSignature } from "../signature/signature-text.js";
 import { StorePath } from "../store-path.js";
-import type { Narinfo } from "./narinfo.js";
+import { DERIVATION_SUFFIX, type Narinfo } from "./narinfo.js";
 
 /** Bytes. */
 export const NARINFO_SIZE_MAX = 2 * 1024 * 1024;
@@ -24,7 +24,6 @@ const SIGNATURES_MAX = 256;
 /** What Nix assumes where nothing is said. */
 const COMPRESSION_DEFAULT = "bzip2";
 const DERIVER_UNKNOWN = "unknown-deriver";
-const DERIVATION_SUFFIX = ".drv";
 const U64_MAX = 2n ** 64n - 1n;
 const LINE_FEED = 0x0a;
 const QUOTED_MAX = 128;

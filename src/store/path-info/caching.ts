@@ -7,7 +7,7 @@ import { SingleFlight } from "../../base/single-flight.js";
 import type { CallOptions } from "../../castore/blob/service.js";
 import type { NearFar } from "../../castore/near-far.js";
 import type { PathInfo } from "../path-info.js";
-import type { PathInfoService } from "./service.js";
+import type { PathInfoService, PutOptions } from "./service.js";
 
 interface Fetched {
   readonly pathInfo: PathInfo | undefined;
@@ -50,9 +50,9 @@ export class CachingPathInfoService implements PathInfoService {
     return pathInfo !== undefined;
   }
 
-  async put(pathInfo: PathInfo, options?: CallOptions): Promise<PathInfo> {
+  async put(pathInfo: PathInfo, options?: PutOptions): Promise<PathInfo> {
     const stored = await this.#sides.far.put(pathInfo, options);
-    await this.#keep(stored);
+    await this.#keep(stored, options);
     return stored;
   }
 
@@ -69,9 +69,9 @@ export class CachingPathInfoService implements PathInfoService {
   }
 
   /** @returns why near did not take it. */
-  async #keep(pathInfo: PathInfo): Promise<StoreError | undefined> {
+  async #keep(pathInfo: PathInfo, options?: PutOptions): Promise<StoreError | undefined> {
     try {
-      await this.#sides.near.put(pathInfo);
+      await this.#sides.near.put(pathInfo, options);
       return undefined;
     } catch (error) {
       if (!isStoreError(error)) throw error;

@@ -12,9 +12,9 @@ import { encodeNarRecord } from "../nar-record.js";
 import { encodeNixBase32 } from "../nixbase32.js";
 import { type PathInfo, validatePathInfo } from "../path-info.js";
 import { decodePathInfo, encodePathInfo } from "../path-info-codec.js";
-import { mergePathInfos } from "../path-info-merge.js";
+import { pathInfoAfterPut } from "../path-info-merge.js";
 import { validateStorePathHash } from "../store-path.js";
-import type { PathInfoService } from "./service.js";
+import type { PathInfoService, PutOptions } from "./service.js";
 
 const CHANGED_KEY = Buffer.from("path-infos-changed");
 
@@ -36,12 +36,12 @@ export class LocalPathInfoService implements PathInfoService {
     return this.getResident(hash);
   }
 
-  async put(pathInfo: PathInfo): Promise<PathInfo> {
+  async put(pathInfo: PathInfo, options?: PutOptions): Promise<PathInfo> {
     validatePathInfo(pathInfo);
     const { hash } = pathInfo.storePath;
     return await this.#index.commit(() => {
       const stored = this.getResident(hash);
-      const merged = stored === undefined ? pathInfo : mergePathInfos(stored, pathInfo);
+      const merged = pathInfoAfterPut(stored, pathInfo, options);
       const encoded = encodePathInfo(merged);
       if (stored !== undefined && equalBytes(encoded, encodePathInfo(stored))) return stored;
       this.#pathInfos.put(hash, encoded);

@@ -1,8 +1,8 @@
 import { toHex } from "../../base/bytes.js";
 import { type PathInfo, validatePathInfo } from "../path-info.js";
-import { mergePathInfos } from "../path-info-merge.js";
+import { pathInfoAfterPut } from "../path-info-merge.js";
 import { validateStorePathHash } from "../store-path.js";
-import type { PathInfoService } from "./service.js";
+import type { PathInfoService, PutOptions } from "./service.js";
 
 /** Keeps path infos in memory, for as long as the process runs. */
 export class MemoryPathInfoService implements PathInfoService {
@@ -13,11 +13,10 @@ export class MemoryPathInfoService implements PathInfoService {
     return this.#pathInfos.get(toHex(hash));
   }
 
-  async put(pathInfo: PathInfo): Promise<PathInfo> {
+  async put(pathInfo: PathInfo, options?: PutOptions): Promise<PathInfo> {
     validatePathInfo(pathInfo);
     const key = toHex(pathInfo.storePath.hash);
-    const stored = this.#pathInfos.get(key);
-    const merged = stored === undefined ? pathInfo : mergePathInfos(stored, pathInfo);
+    const merged = pathInfoAfterPut(this.#pathInfos.get(key), pathInfo, options);
     this.#pathInfos.set(key, merged);
     return merged;
   }

@@ -4,7 +4,7 @@
 import { Channel, type ChannelOptions } from "../../../src/grpc/channel.js";
 import { parseListenAddress } from "../../../src/grpc/listen-address.js";
 import type { StoreServices } from "../../../src/grpc/path-info-server.js";
-import { GrpcServer } from "../../../src/grpc/server.js";
+import { GrpcServer, type GrpcServerOptions } from "../../../src/grpc/server.js";
 import { recordingLog } from "./serve.js";
 
 export interface Pair {
@@ -20,8 +20,10 @@ export async function pairWith(
   services: StoreServices,
   listen = "127.0.0.1:0",
   options: Partial<ChannelOptions> = {},
+  serverOptions: Partial<GrpcServerOptions> = {},
 ): Promise<Pair> {
-  const server = new GrpcServer({ services, log: recordingLog(), allowIncomplete: true });
+  const log = recordingLog();
+  const server = new GrpcServer({ services, log, allowIncomplete: true, ...serverOptions });
   const [target = ""] = await server.listen(parseListenAddress(listen));
   const channel = new Channel({ address: `grpc+${target}`, target, tls: false, ...options });
   return {

@@ -6,6 +6,7 @@ import {
   type ClientOptions,
   type ClientWritableStream,
   credentials,
+  Metadata,
   type ServiceError,
   status,
 } from "@grpc/grpc-js";
@@ -21,8 +22,10 @@ const identity = (bytes: Buffer): Buffer => bytes;
 
 export class RawClient {
   readonly client: Client;
+  readonly #metadata = new Metadata();
 
-  constructor(target: string, options: ClientOptions = {}) {
+  constructor(target: string, options: ClientOptions = {}, token?: string) {
+    if (token !== undefined) this.#metadata.set("authorization", `Bearer ${token}`);
     this.client = new Client(target, credentials.createInsecure(), {
       "grpc.max_receive_message_length": -1,
       "grpc.use_local_subchannel_pool": 1,
@@ -41,6 +44,7 @@ export class RawClient {
       identity,
       identity,
       Buffer.from(request),
+      this.#metadata.clone(),
       { deadline: Date.now() + deadlineMs },
     );
     return new Promise((resolve) => {
@@ -83,6 +87,7 @@ export class RawClient {
       path,
       identity,
       identity,
+      this.#metadata.clone(),
       { deadline: Date.now() + deadlineMs },
       (error, message) => {
         if (error) finish(answer(error, []));

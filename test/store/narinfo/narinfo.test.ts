@@ -5,6 +5,7 @@ import { formatNarinfo, type Narinfo } from "../../../src/store/narinfo/narinfo.
 import { parseNarinfo } from "../../../src/store/narinfo/parse.js";
 import type { PathInfo } from "../../../src/store/path-info.js";
 import { isKeyName } from "../../../src/store/signature/key-name.js";
+import { StorePath } from "../../../src/store/store-path.js";
 import { CURL_NARINFO, CURL_REFERENCES } from "../support/narinfos.js";
 import { DUMMY_PATH_INFO, pathInfoArbitrary } from "../support/path-info.js";
 
@@ -79,6 +80,15 @@ describe("A path info", () => {
     ];
     const text = formatNarinfo(narinfoFromPathInfo({ ...DUMMY_PATH_INFO, signatures }, FILE));
     expect(text.match(/^(?!Sig).*evil.*|^Sig.*$/gm)).toEqual([`Sig: good:${"A".repeat(86)}==`]);
+  });
+
+  it("does not name a deriver that has no room for .drv", () => {
+    const named = (length: number): string => {
+      const deriver = StorePath.from(DUMMY_PATH_INFO.storePath.hash, "n".repeat(length));
+      return formatNarinfo(narinfoFromPathInfo({ ...DUMMY_PATH_INFO, deriver }, FILE));
+    };
+    expect(parse(named(207).replace("NarSize: 0", "NarSize: 1")).deriver?.name).toHaveLength(207);
+    expect(named(208)).not.toContain("Deriver");
   });
 
   it("made of a narinfo has its references sorted, each once", () => {

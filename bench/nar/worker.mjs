@@ -1,0 +1,39 @@
+/**
+ * A process that lives long: it has the store open and does what its parent asks, over and over (`Task` in
+ * lines.ts). NARs go to stdout; it answers with the milliseconds that each task took. Not compiled with the
+ * rest of the measurements: it uses the build of the product.
+ *
+ *   worker.mjs STORE-DIR
+ */
+import { createReadStream } from "node:fs";
+import { writeOut } from "../../dist/cli/output.js";
+import { openServices } from "../../dist/cli/services.js";
+import { findObject, parseObjectArgument } from "../../dist/cli/store-object.js";
+import { NarCalculator } from "../../dist/store/nar/calculation.js";
+import { renderNar } from "../../dist/store/nar/render.js";
+import { restoreNar } from "../../dist/store/nar/restore.js";
+
+const READ_BYTES = 2 ** 20;
+const services = await openServices({ storeDir: process.argv[2] }, { create: false });
+
+async function perform(task) {
+  if (task.type === "restore") {
+    const source = createReadStream(task.nar, { highWaterMark: READ_BYTES });
+    await restoreNar(source, Buffer.from(task.dest));
+    return;
+  }
+  const { node } = await findObject(parseObjectArgument(task.storePath), services);
+  if (task.type === "hash") await new NarCalculator(services).calculate(node);
+  else for await (const piece of renderNar(node, services)) await writeOut(piece);
+}
+
+process.on("message", async (task) => {
+  const started = performance.now();
+  await perform(task);
+  process.send(performance.now() - started);
+});
+process.on("disconnect", async () => {
+  await services[Symbol.asyncDispose]();
+  process.exit();
+});
+process.send("ready");

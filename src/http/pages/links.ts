@@ -1,0 +1,53 @@
+/**
+ * Where things are found on the pages.
+ */
+import { STORE_DIR, type StorePath } from "../../store/store-path.js";
+import { encodeSegment } from "../request-target.js";
+
+/** The page about what lies at `below` in a store path. */
+export function browseLink(storePath: StorePath, below: readonly Uint8Array[] = []): string {
+  return ["/browse", ...segmentsOf(storePath, below)].join("/");
+}
+
+/** The content itself. */
+export function rawLink(storePath: StorePath, below: readonly Uint8Array[] = []): string {
+  return [STORE_DIR, ...segmentsOf(storePath, below)].join("/");
+}
+
+/**
+ * Where a symlink at `below` in a store path leads, as segments below the store folder; `undefined` when that is not
+ * in the store.
+ */
+export function linkTarget(
+  storePath: StorePath,
+  below: readonly Uint8Array[],
+  target: Uint8Array,
+): readonly Buffer[] | undefined {
+  const text = Buffer.from(target).toString("latin1");
+  const isAbsolute = text.startsWith("/");
+  if (isAbsolute && !text.startsWith(`${STORE_DIR}/`)) return undefined;
+  const way = isAbsolute
+    ? []
+    : [storePath.basename, ...below.map((name) => Buffer.from(name).toString("latin1"))].slice(
+        0,
+        -1,
+      );
+  for (const part of text.slice(isAbsolute ? STORE_DIR.length : 0).split("/")) {
+    if (part === "..") {
+      // Above the store there is nothing to show.
+      if (way.pop() === undefined) return undefined;
+    } else if (part !== "" && part !== ".") {
+      way.push(part);
+    }
+  }
+  return way.length === 0 ? undefined : way.map((part) => Buffer.from(part, "latin1"));
+}
+
+/** `segments` below the store folder, as {@link rawLink} writes them. */
+export function rawLinkTo(segments: readonly Uint8Array[]): string {
+  return [STORE_DIR, ...segments.map(encodeSegment)].join("/");
+}
+
+function segmentsOf(storePath: StorePath, below: readonly Uint8Array[]): string[] {
+  return [encodeSegment(Buffer.from(storePath.basename)), ...below.map(encodeSegment)];
+}

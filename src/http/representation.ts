@@ -1,0 +1,142 @@
+/**
+ * Serving one resource: whole or in part, only if it changed, compressed if the client likes.
+ */
+import type { IncomingHttpHeaders } from "node:http";
+import { readRange, type ServedRange } from "./byte-range.js";
+import { chooseEncoding, encode } from "./content-encoding.js";
+import { type Reply, textReply } from "./reply.js";
+
+/** Something that can be served. */
+export interface Representation {
+  /** For Content-Type. */
+  readonly type: string;
+  /** Letters, digits and dashes that change whenever the bytes do. */
+  readonly tag: string;
+  /** Length in bytes; without it there are no ranges. */
+  readonly size?: number;
+  /** For how long others may keep it; `immutable` for as long as they like. */
+  readonly cache: "immutable" | "short" | "never";
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Compressed already, whatever its type says. */
+  readonly isDense?: boolean;
+  /** The bytes, or those of a part. */
+  open(range?: ServedRange): AsyncIterable<Uint8Array>;
+}
+
+const CACHE_CONTROL = {
+  immutable: "max-age=31536000, immutable",
+  short: "max-age=60",
+  never: "no-cache",
+} as const;
+
+/** Less is not worth the headers. */
+const ENCODED_BYTES_MIN = 256;
+/** Compressing takes a thread each; when so many are at work, further replies go out as they are. */
+const ENCODERS_MAX = 4;
+
+export class Responder {
+  /** Whether caches that serve several users may keep what is served. */
+  readonly #isPublic: () => boolean;
+  #encoders = 0;
+
+  constructor(isPublic: () => boolean) {
+    this.#isPublic = isPublic;
+  }
+
+  /** The reply to a GET or HEAD with `headers`; of a HEAD nothing is opened, as the body is never pulled. */
+  reply(resource: Representation, headers: IncomingHttpHeaders): Reply {
+    const encoding = this.#encodingFor(resource, headers);
+    const tag = `"${resource.tag}${encoding === undefined ? "" : `-${encoding}`}"`;
+    const common = {
+      etag: tag,
+      "cache-control": `${this.#isPublic() ? "public" : "private"}, ${CACHE_CONTROL[resource.cache]}`,
+      vary: "Accept-Encoding",
+      ...resource.headers,
+    };
+    if (isListed(headers["if-none-match"], tag)) return { status: 304, headers: common };
+    const typed = { ...common, "content-type": resource.type };
+    if (encoding !== undefined) {
+      return {
+        status: 200,
+        headers: { ...typed, "content-encoding": encoding },
+        body: this.#encoded(resource, encoding),
+      };
+    }
+    const { size } = resource;
+    if (size === undefined) return { status: 200, headers: typed, body: resource.open() };
+    const ranged = { ...typed, "accept-ranges": "bytes" };
+    const condition = headers["if-range"];
+    const range = readRange(
+      condition === undefined || condition === tag ? headers.range : undefined,
+      size,
+    );
+    if (range === "unsatisfiable") {
+      const why = `There are ${size} bytes`;
+      return textReply(416, why, { ...common, "content-range": `bytes */${size}` });
+    }
+    if (range === undefined) {
+      return {
+        status: 200,
+        headers: { ...ranged, "content-length": size },
+        body: resource.open(),
+      };
+    }
+    return {
+      status: 206,
+      headers: {
+        ...ranged,
+        "content-length": range.end - range.start,
+        "content-range": `bytes ${range.start}-${range.end - 1}/${size}`,
+      },
+      body: resource.open(range),
+    };
+  }
+
+  /** Whoever asks for a part wants those bytes and no others. */
+  #encodingFor({ size, type, isDense }: Representation, headers: IncomingHttpHeaders) {
+    if (headers.range !== undefined || (size !== undefined && size < ENCODED_BYTES_MIN))
+      return undefined;
+    if (this.#encoders >= ENCODERS_MAX || isDense || isDenseType(type)) return undefined;
+    return chooseEncoding(headers["accept-encoding"]);
+  }
+
+  async *#encoded(resource: Representation, encoding: "br" | "gzip"): AsyncGenerator<Uint8Array> {
+    this.#encoders++;
+    try {
+      yield* encode(resource.open(), encoding);
+    } finally {
+      this.#encoders--;
+    }
+  }
+}
+
+/** A resource that is a text in memory. */
+export function textResource(
+  text: string,
+  options: Pick<Representation, "type" | "tag" | "cache" | "headers">,
+): Representation {
+  const bytes = Buffer.from(text);
+  return {
+    ...options,
+    size: bytes.length,
+    async *open(range) {
+      yield range === undefined ? bytes : bytes.subarray(range.start, range.end);
+    },
+  };
+}
+
+/** Whether `If-None-Match: header` lists `tag`. Here a weak tag will do (RFC 9110, section 13.1.2). */
+function isListed(header: string | undefined, tag: string): boolean {
+  if (header === undefined) return false;
+  return header.split(",", 64).some((each) => {
+    const listed = each.trim();
+    return listed === "*" || listed.replace(/^W\//, "") === tag;
+  });
+}
+
+/** Formats that are compressed already. */
+function isDenseType(type: string): boolean {
+  return /^(image\/(?!svg)|video\/|audio\/|font\/woff|application\/(zip|gzip|x-xz|zstd))/.test(
+    type,
+  );
+}

@@ -1,0 +1,143 @@
+import { createHash } from "node:crypto";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { StoreError } from "../../../src/base/errors.js";
+import { importNar } from "../../../src/store/import/import-nar.js";
+import { ingestNar } from "../../../src/store/nar/ingest.js";
+import { renderNar } from "../../../src/store/nar/render.js";
+import { MemoryPathInfoService } from "../../../src/store/path-info/memory.js";
+import { collect, noise } from "../../support/bytes.js";
+import {
+  failFrom,
+  OUTAGE,
+  type Step,
+  WatchedBlobService,
+  WatchedDirectoryService,
+} from "../../support/watched-services.js";
+import { NAR_FIXTURES } from "../support/nar-fixtures.js";
+import {
+  directory,
+  file,
+  memoryServices,
+  storeTree,
+  symlink,
+  treeArbitrary,
+} from "../support/tree.js";
+import { MALFORMED_NARS } from "./support/malformed.js";
+import { cutAt, narOf } from "./support/nar.js";
+
+const SAMPLE = narOf(
+  directory({
+    a: file(noise(300_000)),
+    b: directory({ c: symlink("../a"), d: file("small", true) }),
+    e: file("small"),
+  }),
+);
+
+async function* asSource(chunks: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* chunks;
+}
+
+describe("ingestNar()", () => {
+  it.each(NAR_FIXTURES)("finds the published hash of $title", async ({ tree, length, sha256 }) => {
+    const services = memoryServices();
+    const { node, narSha256, narSize } = await ingestNar([narOf(tree)], services);
+    expect([Buffer.from(narSha256).toString("hex"), narSize]).toEqual([sha256, BigInt(length)]);
+    expect(node).toEqual(await storeTree(tree, memoryServices()));
+  });
+
+  it("stores any tree, however its NAR is cut, as importing the tree itself would", async () => {
+    await fc.assert(
+      fc.asyncProperty(treeArbitrary, fc.array(fc.nat(), { maxLength: 20 }), async (tree, cuts) => {
+        const nar = narOf(tree);
+        const services = memoryServices();
+        const { node, narSha256 } = await ingestNar(cutAt(nar, cuts), services);
+        expect(node).toEqual(await storeTree(tree, memoryServices()));
+        expect(Buffer.from(narSha256)).toEqual(createHash("sha256").update(nar).digest());
+        expect((await collect(renderNar(node, services))).equals(nar)).toBe(true);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it.each(MALFORMED_NARS)("refuses $title, and no path info appears", async ({ nar }) => {
+    const pathInfos = new MemoryPathInfoService();
+    const before = process.memoryUsage().rss;
+    await expect(
+      importNar(asSource([nar]), "name", { ...memoryServices(), pathInfos }),
+    ).rejects.toMatchObject({
+      code: "invalid-argument",
+      message: expect.stringMatching(/^Invalid NAR: at byte \d+: /),
+    });
+    expect(process.memoryUsage().rss - before).toBeLessThan(100e6);
+    for await (const _ of pathInfos.list()) throw new Error("A path info was stored");
+  });
+
+  it("refuses a NAR that is longer than it may be, before a file that would not fit", async () => {
+    const services = memoryServices();
+    await ingestNar([SAMPLE], services, { narSizeMax: SAMPLE.length });
+    await expect(
+      ingestNar([SAMPLE], services, { narSizeMax: SAMPLE.length - 1 }),
+    ).rejects.toMatchObject({ code: "invalid-argument" });
+    let pulled = 0;
+    const source = async function* () {
+      for (const chunk of cutAt(SAMPLE, [1000, 2000, 3000])) {
+        pulled++;
+        yield chunk;
+      }
+    };
+    await expect(ingestNar(source(), services, { narSizeMax: 5000 })).rejects.toMatchObject({
+      message: expect.stringContaining("a file of 300000 bytes makes the NAR longer than 5000"),
+    });
+    expect(pulled).toBe(1);
+  });
+
+  it.each<[Step, number]>([
+    ["openWrite", 1],
+    ["write", 1],
+    ["close", 2],
+    ["put", 1],
+    ["put", 2],
+  ])("fails with what fails in the store: %s, call %d", async (step, nth) => {
+    const { blobs, directories } = memoryServices();
+    const pathInfos = new MemoryPathInfoService();
+    const hook = failFrom(step, nth);
+    let closed = false;
+    const source = async function* () {
+      try {
+        yield* cutAt(SAMPLE, [1000, 200_000]);
+      } finally {
+        closed = true;
+      }
+    };
+    const targets = {
+      blobs: new WatchedBlobService(blobs, hook),
+      directories: new WatchedDirectoryService(directories, hook),
+      pathInfos,
+    };
+    await expect(importNar(source(), "name", targets)).rejects.toBe(OUTAGE);
+    expect(closed).toBe(true);
+    for await (const _ of pathInfos.list()) throw new Error("A path info was stored");
+  });
+
+  it("fails with what its source fails with", async () => {
+    const outage = new StoreError("unavailable", "the network is away");
+    const source = async function* () {
+      yield SAMPLE.subarray(0, 1000);
+      throw outage;
+    };
+    await expect(ingestNar(source(), memoryServices())).rejects.toBe(outage);
+  });
+
+  it("stops waiting for its source when its signal fires", async () => {
+    const abort = new AbortController();
+    const source = async function* () {
+      yield SAMPLE.subarray(0, 1000);
+      abort.abort();
+      await new Promise(() => {});
+    };
+    await expect(
+      ingestNar(source(), memoryServices(), { signal: abort.signal }),
+    ).rejects.toMatchObject({ code: "aborted" });
+  });
+});
