@@ -17,7 +17,7 @@ import { NAR_TYPE, narResource } from "./nar-resource.js";
 import { nodeFromUrl, parseNarFileName } from "./nar-url.js";
 import { narinfoResource } from "./narinfo-resource.js";
 import { absent, type Reply, textReply } from "./reply.js";
-import { type Responder, textResource } from "./representation.js";
+import { piecesOf, type Responder, textResource } from "./representation.js";
 import type { CacheServices } from "./services.js";
 import type { UploadRecords } from "./upload-records.js";
 
@@ -110,7 +110,7 @@ export class DownloadHandlers {
         tag: `${resource.tag}-as-${compression}`,
         type: NAR_TYPE,
         isDense: true,
-        open: () => encoders.encode(resource.open(), compression),
+        open: () => encoders.encode(piecesOf(resource.open()), compression),
       },
       headers,
     );

@@ -5,7 +5,7 @@ export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | number>>;
   /** Pulled once, from when the headers are sent; nothing for a reply without a body. */
-  readonly body?: string | AsyncIterable<Uint8Array>;
+  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
 }
 
 /** One line for people and for the messages of Nix. */

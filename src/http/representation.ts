@@ -20,8 +20,8 @@ export interface Representation {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Compressed already, whatever its type says. */
   readonly isDense?: boolean;
-  /** The bytes, or those of a part. */
-  open(range?: ServedRange): AsyncIterable<Uint8Array>;
+  /** The bytes, or those of a part; in one piece where they are in memory, which saves a write. */
+  open(range?: ServedRange): Uint8Array | AsyncIterable<Uint8Array>;
 }
 
 const CACHE_CONTROL = {
@@ -59,7 +59,7 @@ export class Responder {
       return {
         status: 200,
         headers: { ...typed, "content-encoding": encoding },
-        body: this.#encoders.encode(resource.open(), encoding),
+        body: this.#encoders.encode(piecesOf(resource.open()), encoding),
       };
     }
     const { size } = resource;
@@ -111,10 +111,16 @@ export function textResource(
   return {
     ...options,
     size: bytes.length,
-    async *open(range) {
-      yield range === undefined ? bytes : bytes.subarray(range.start, range.end);
-    },
+    open: (range) => (range === undefined ? bytes : bytes.subarray(range.start, range.end)),
   };
+}
+
+/** What {@link Representation.open} gave, piece by piece. */
+export async function* piecesOf(
+  content: Uint8Array | AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  if (content instanceof Uint8Array) yield content;
+  else yield* content;
 }
 
 /** Whether `If-None-Match: header` lists `tag`. Here a weak tag will do (RFC 9110, section 13.1.2). */

@@ -32,7 +32,7 @@ export async function sendReply(
     response.end();
     return 0;
   }
-  if (typeof body === "string") {
+  if (typeof body === "string" || body instanceof Uint8Array) {
     // With its length, the client has all of it.
     if (rest !== undefined) {
       response.write(body);

@@ -4,12 +4,14 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
+import { get } from "node:https";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { describe, expect, test } from "vitest";
 import { NarWriter } from "../../src/store/nar/writer.js";
 import { encodeNixBase32 } from "../../src/store/nixbase32.js";
+import { Authority } from "../grpc/support/certificates.js";
 import { narFileUrl, narinfoOf, narinfoUrl, pathCalled } from "../http/support/serve-http.js";
 import { narOf } from "../store/nar/support/nar.js";
 import { file } from "../store/support/tree.js";
@@ -98,6 +100,31 @@ describe("daemon --http", () => {
     expect(await put(`${again.url}${narinfoUrl("kept")}`, narinfoOf("kept", nar))).toBe(200);
     await again.server.stop("SIGKILL");
     expect(await store.output("cat", String(pathCalled("kept")))).toBe("kept\n");
+  });
+
+  test("speaks TLS with the certificate it is given", async () => {
+    const authority = new Authority("test");
+    const { certificate, key } = authority.certify("server");
+    const folder = temporaryFolder();
+    const file = (name: string, content: Buffer) => {
+      writeFileSync(join(folder, name), content, { mode: 0o600 });
+      return join(folder, name);
+    };
+    const { server, url } = await start(
+      new TestStore(),
+      `--tls-cert=${file("cert", certificate)}`,
+      `--tls-key=${file("key", key)}`,
+    );
+    using _server = server;
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      get(
+        `${url.replace("http:", "https:")}/nix-cache-info`,
+        { ca: authority.certificate },
+        (response) => resolve(response.resume().statusCode),
+      ).on("error", reject);
+    });
+    expect(status).toBe(200);
+    await expect(fetch(`${url}/nix-cache-info`)).rejects.toThrow();
   });
 
   test("does not let other machines write without knowing them", async () => {

@@ -5,6 +5,7 @@ import { directory, file } from "../store/support/tree.js";
 import { outputOf } from "../support/child.js";
 import { TestStore } from "../support/cli.js";
 import { CliMount } from "../support/cli-mount.js";
+import { temporaryFolder } from "../support/temp.js";
 import { narFileUrl, narinfoOf, narinfoUrl, pathCalled } from "./support/serve-http.js";
 
 if (kernelTestsObstacle !== undefined) console.warn(`Kernel tests skipped: ${kernelTestsObstacle}`);
@@ -22,5 +23,19 @@ describe.skipIf(kernelTestsObstacle !== undefined)("A mount with a binary cache"
     const path = mount.path(String(pathCalled("uploaded")), "greeting");
     expect(await outputOf("sh", "-c", script, path)).toBe("hello\n");
     expect(await mount.stop()).toBe(0);
+  });
+
+  test("ends when it may not be reached from where it would be, whatever else it serves", async () => {
+    const outcome = await new TestStore().run([
+      "mount",
+      temporaryFolder(),
+      `--listen=unix:${temporaryFolder()}/socket`,
+      "--http=0.0.0.0:0",
+      "--allow-upload",
+    ]);
+    expect(outcome).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("Other machines can reach"),
+    });
   });
 });

@@ -181,8 +181,10 @@ export async function handler(options: MountArguments): Promise<void> {
   });
   const portable = new FuseNativeEngine(fileSystem);
   const served = servicesOf(stores, fetch);
-  const serving = [await serve(options, served, log), await serveHttp(options, served, log)];
+  const serving: (Serving | undefined)[] = [];
   try {
+    serving.push(await serve(options, served, log));
+    serving.push(await serveHttp(options, served, log));
     await runMountSession({
       // The portable engine has no way to wait for something to be fetched.
       engine: far === undefined ? ENGINES[engine](kernel, portable) : kernel,
