@@ -20,7 +20,8 @@ const COMPRESSION_DEFAULT = "xz";
 
 const KEYS = ["compression", "secret-key"];
 
-export function isCacheTarget(text: string): boolean {
+/** Whether `text` is of a binary cache, with or without `nix+`. */
+export function isCacheAddress(text: string): boolean {
   return /^(nix\+)?(file|https?):/i.test(text);
 }
 

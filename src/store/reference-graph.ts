@@ -11,6 +11,7 @@ import { isStoreError, StoreError } from "../base/errors.js";
 import { type ContentAddress, parseContentAddress } from "./content-address.js";
 import { parseHash } from "./nix-hash.js";
 import type { Signature } from "./path-info.js";
+import { referencesFirst } from "./references-first.js";
 import { readSignature } from "./signature/signature-text.js";
 import { StorePath } from "./store-path.js";
 
@@ -33,7 +34,7 @@ export interface GraphEntry {
  */
 export function parseReferenceGraph(text: string): GraphEntry[] {
   const entries = /^\s*[[{]/.test(text) ? parseJson(text) : parseLines(text);
-  return sorted(entries);
+  return referencesFirst(entries);
 }
 
 function parseLines(text: string): GraphEntry[] {
@@ -153,30 +154,4 @@ function wrong(where: string, why: string): StoreError {
 
 function malformed(message: string): StoreError {
   return new StoreError("invalid-argument", message);
-}
-
-/** References first. One that is not in the graph is for the target to have. */
-function sorted(entries: readonly GraphEntry[]): GraphEntry[] {
-  const byName = new Map(entries.map((entry) => [entry.storePath.basename, entry]));
-  const result: GraphEntry[] = [];
-  const stack: { readonly entry: GraphEntry; next: number }[] = [];
-  const open = (name: string): void => {
-    const entry = byName.get(name);
-    if (entry === undefined) return;
-    byName.delete(name);
-    stack.push({ entry, next: 0 });
-  };
-  for (const { storePath } of entries) {
-    open(storePath.basename);
-    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-      const reference = top.entry.references[top.next++];
-      if (reference !== undefined) {
-        open(reference.basename);
-      } else {
-        stack.pop();
-        result.push(top.entry);
-      }
-    }
-  }
-  return result;
 }

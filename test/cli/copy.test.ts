@@ -283,6 +283,30 @@ describe("copy to a binary cache", () => {
   });
 });
 
+describe("copy from a binary cache", () => {
+  it("takes what copy wrote, with all it refers to, and nothing the second time", async () => {
+    const { store, leaf, middle, top } = await closureStore();
+    const key = SecretKey.generate("cache-1");
+    const keyFile = join(temporaryFolder(), "key");
+    writeFileSync(keyFile, key.reveal());
+    const cache = new BinaryCache();
+    const to = `nix+${cache.url("compression=zstd", `secret-key=${keyFile}`)}`;
+    await store.output("copy", top, "--to", to);
+    const target = new TestStore();
+    const args = ["copy", top, "--from", `nix+${cache.url()}`, "--trusted-public-key"];
+    expect(await target.output(...args, `${key.publicKey}`)).toBe(`${leaf}\n${middle}\n${top}\n`);
+    expect(await target.output(...args, `${key.publicKey}`)).toBe("");
+    expect((await target.readBack()).sort()).toEqual([leaf, middle, top].sort());
+
+    const one = new TestStore();
+    expect(await one.output("copy", "--no-recursive", ...args.slice(1), `${key.publicKey}`)).toBe(
+      `${top}\n`,
+    );
+    const outcome = await one.run(["copy", "--all", "--from", `nix+${cache.url()}`]);
+    expect(outcome).toMatchObject({ status: 2, stderr: expect.stringContaining("does not list") });
+  });
+});
+
 describe.skipIf(nixObstacle !== undefined)("copy from the store of Nix", () => {
   it("takes what nix path-info --json tells, which then is the same here", async () => {
     const folder = temporaryFolder();

@@ -5,15 +5,18 @@ import { messageOf, StoreError } from "../../base/errors.js";
 import { CacheFolder } from "../../store/binary-cache/cache-folder.js";
 import { CacheTarget } from "../../store/binary-cache/cache-target.js";
 import { closureOf } from "../../store/closure.js";
+import { cacheTransfers } from "../../store/copy/cache-transfers.js";
 import { diskTransfer } from "../../store/copy/disk-transfer.js";
 import { StoreTarget } from "../../store/copy/store-target.js";
 import type { CopyTarget } from "../../store/copy/target.js";
 import { runTransfers, type Transfer, type TransferResult } from "../../store/copy/transfer.js";
+import { encodeNixBase32 } from "../../store/nixbase32.js";
+import type { SubstitutingPathInfoService } from "../../store/path-info/substituting.js";
 import type { PathInfo } from "../../store/path-info.js";
 import { parseReferenceGraph } from "../../store/reference-graph.js";
 import type { StorePathReference } from "../../store/store-path-reference.js";
 import { isRemote } from "../address.js";
-import { isCacheTarget, parseCacheTarget } from "../cache-target-address.js";
+import { isCacheAddress, parseCacheTarget } from "../cache-target-address.js";
 import { CopyProgress } from "../copy-progress.js";
 import { readSecretKeyFile } from "../input-files.js";
 import { interruptible } from "../interruption.js";
@@ -42,7 +45,9 @@ export function builder(yargs: Argv): Argv {
         ...STORE_OPTIONS,
         ...JSON_OPTION,
         from: {
-          describe: "Address of the store to copy from (default: the one of the options below)",
+          describe:
+            "Address of the store or binary cache to copy from " +
+            "(default: the store of the other options)",
           type: "string",
           requiresArg: true,
         },
@@ -80,6 +85,7 @@ export function builder(yargs: Argv): Argv {
       "a binary cache for Nix",
     )
     .example("$0 copy --from grpc+unix:///run/tvix.sock --all", "everything of a daemon to here")
+    .example("$0 copy <hash> --from https://cache.nixos.org --trusted-public-key …", "from a cache")
     .example("$0 copy --reference-graph closure.json", "what the Nix of this machine has");
 }
 
@@ -97,6 +103,8 @@ export async function handler(options: CopyArguments): Promise<void> {
     const ends = { options, references, signal };
     if (options.referenceGraph !== undefined)
       return await copyFromDisk(options.referenceGraph, ends);
+    const { from } = options;
+    if (from !== undefined && isCacheAddress(from)) return await copyFromCache(from, ends);
     return await copyFromStore(ends);
   });
   if (options.json) {
@@ -113,12 +121,18 @@ function checkArguments({ paths, all, from, to, referenceGraph }: CopyArguments)
   if (selections !== 1) throw new UsageError("Give store paths, --all or --reference-graph");
   if (referenceGraph !== undefined) {
     if (from !== undefined) throw new UsageError("--reference-graph copies from disk, not --from");
-    if (to !== undefined && isCacheTarget(to)) {
+    if (to !== undefined && isCacheAddress(to)) {
       throw new UsageError(
         "--reference-graph copies into a store; copy from that to a binary cache",
       );
     }
     return;
+  }
+  if (from !== undefined && isCacheAddress(from)) {
+    if (all) throw new UsageError("A binary cache does not list what it has: name the store paths");
+    if (to !== undefined && isCacheAddress(to)) {
+      throw new UsageError("From one binary cache to another goes by way of a store: copy twice");
+    }
   }
   if (from === undefined && to === undefined) throw new UsageError("Give --from, --to or both");
 }
@@ -126,11 +140,11 @@ function checkArguments({ paths, all, from, to, referenceGraph }: CopyArguments)
 async function copyFromStore({ options, references, signal }: Ends): Promise<TransferResult[]> {
   const { from, to } = options;
   // A bad target is known before anything is opened.
-  const cache = to !== undefined && isCacheTarget(to) ? parseCacheTarget(to) : undefined;
+  const cache = to !== undefined && isCacheAddress(to) ? parseCacheTarget(to) : undefined;
   const key =
     cache?.secretKeyFile === undefined ? undefined : readSecretKeyFile(cache.secretKeyFile);
   const here = at(options, from);
-  const there = at(options, to);
+  const there = targetAt(options, to);
   if (cache === undefined && isDeepStrictEqual(addressesOf(here), addressesOf(there))) {
     throw new UsageError("--from and --to are the same store");
   }
@@ -184,14 +198,30 @@ async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
   return items;
 }
 
+/** What the cache says is checked as it is for every substituter. */
+async function copyFromCache(
+  from: string,
+  { options, references, signal }: Ends,
+): Promise<TransferResult[]> {
+  const there = { ...at(options, options.to), substituter: [from] };
+  await using target = await openServices(there, { create: true });
+  const caches = target.substitution as SubstitutingPathInfoService;
+  const roots = references.map((reference) => ({
+    hash: reference.hash,
+    toString: () => encodeNixBase32(reference.hash),
+  }));
+  const { recursive } = options;
+  return await transferred(await cacheTransfers(roots, caches, { recursive, signal }), signal);
+}
+
 async function copyFromDisk(
   file: string,
   { options, signal }: Pick<Ends, "options" | "signal">,
 ): Promise<TransferResult[]> {
   const graph = parseReferenceGraph(await readGraph(file));
   const names = new Set(graph.map(({ storePath }) => storePath.basename));
-  await using target = await openServices(at(options, options.to), { create: true });
-  const transfers = graph.map((entry) => diskTransfer(entry, names, options.storeRoot, target));
+  await using services = await openServices(targetAt(options, options.to), { create: true });
+  const transfers = graph.map((entry) => diskTransfer(entry, names, options.storeRoot, services));
   return await transferred(transfers, signal);
 }
 
@@ -225,6 +255,11 @@ function at(options: StoreArguments, address: string | undefined): StoreArgument
     directoryServiceAddr: address,
     pathInfoServiceAddr: address,
   };
+}
+
+/** {@link at}, for a side that is asked what it has itself and not what it could fetch. */
+function targetAt(options: StoreArguments, address: string | undefined): StoreArguments {
+  return { ...at(options, address), substituter: [] };
 }
 
 function resultJson({ storePath, moved }: TransferResult) {
