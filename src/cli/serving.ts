@@ -11,6 +11,8 @@ import { checkExposure } from "./exposure.js";
 import type { MetricsServer } from "./metrics-server.js";
 import { ServerIdentityFiles } from "./server-identity.js";
 import type { ServingArguments } from "./serving-options.js";
+import type { SubstitutionArguments } from "./substitution-options.js";
+import { trustedKeysOf } from "./trusted-keys.js";
 
 export interface Serving {
   /** Takes no more calls, lets those under way end within `drainMs`, cuts off the rest. */
@@ -24,7 +26,7 @@ export interface Serving {
  * @throws {StoreError} when it cannot listen, or a certificate or token is of no use.
  */
 export async function startServing(
-  options: ServingArguments,
+  options: ServingArguments & SubstitutionArguments,
   addresses: readonly ListenAddress[],
   services: StoreServices,
   log: Logger,
@@ -40,6 +42,7 @@ export async function startServing(
     readOnly,
     allowIncomplete,
     allowOverwrite,
+    trustedKeys: trustedKeysOf(options),
     onCall: (record) => {
       logCall(record, log);
       metrics?.add(record);

@@ -7,7 +7,6 @@ import {
   type SubstitutingOptions,
   SubstitutingPathInfoService,
 } from "../store/path-info/substituting.js";
-import { PublicKey } from "../store/signature/public-key.js";
 import { BinaryCache } from "../store/substitution/binary-cache.js";
 import type { CacheFetcher } from "../store/substitution/cache-fetcher.js";
 import { CircuitBreaker } from "../store/substitution/circuit-breaker.js";
@@ -21,6 +20,7 @@ import { readTextFile } from "./input-files.js";
 import { createLogger, type LogArguments } from "./logger.js";
 import { narReaderOptions } from "./nar-options.js";
 import type { SubstitutionArguments } from "./substitution-options.js";
+import { trustedKeysOf } from "./trusted-keys.js";
 import { UsageError } from "./usage-error.js";
 
 /** What the options say about binary caches, ready to stand behind the other services. */
@@ -58,7 +58,7 @@ function openUpstreams(
   log: Logger,
 ): Upstreams {
   const addresses = usage(() => (options.substituter ?? []).map(parseCacheAddress));
-  const keys = usage(() => (options.trustedPublicKey ?? []).map((text) => PublicKey.parse(text)));
+  const keys = trustedKeysOf(options);
   const { netrcFile, checkSignatures = true, offline = false } = options;
   const netrc = netrcFile === undefined ? undefined : Netrc.parse(readTextFile(netrcFile));
   if (!checkSignatures) {
