@@ -5,6 +5,9 @@ import { type ServerIdentity, ServerIdentityFiles } from "../../src/cli/server-i
 import { recordingLog } from "../grpc/support/serve.js";
 import { temporaryFolder } from "../support/temp.js";
 
+/** Long enough for a machine that has much else to do. */
+const PATIENCE = { timeout: 30_000 };
+
 const FIRST = "first-token-0123456789";
 const SECOND = "second-token-0123456789";
 
@@ -38,13 +41,13 @@ describe("ServerIdentityFiles", () => {
     for (const bad of [() => writeTokens(path, "nonsense"), () => rmSync(path)]) {
       log.lines.length = 0;
       bad();
-      await vi.waitUntil(() => log.lines.length > 1);
+      await vi.waitUntil(() => log.lines.length > 1, PATIENCE);
       expect(log.lines[0]).toMatchObject({ level: "error" });
     }
     expect(renewed).toEqual([]);
     expect(files.identity.tokens?.find(FIRST)?.name).toBe("a");
     writeTokens(path, `write b ${SECOND}`);
-    await vi.waitUntil(() => renewed.length === 1);
+    await vi.waitUntil(() => renewed.length === 1, PATIENCE);
     expect(renewed[0]?.tokens?.find(SECOND)).toEqual({ name: "b", right: "write" });
     expect(renewed[0]?.tokens?.find(FIRST)).toBeUndefined();
   });

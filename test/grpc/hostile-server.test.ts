@@ -20,6 +20,9 @@ import { callsOf, contentIn, digestIn } from "./support/messages.js";
 import { RawClient } from "./support/raw-client.js";
 import { localServices, memoryServices, serve } from "./support/serve.js";
 
+/** Long enough for a machine that has much else to do. */
+const PATIENCE = { timeout: 30_000 };
+
 const MIB = 1024 * 1024;
 const { blobs: BLOBS, directories: DIRECTORIES } = serviceDefinitions("tvix");
 
@@ -96,11 +99,11 @@ describe("a client that does not read", () => {
     const blobs = new EndlessBlobs();
     const { target } = await serve({ services: { ...memoryServices(), blobs } });
     const session = startRead(target);
-    await vi.waitUntil(() => blobs.givenBytes > 0);
+    await vi.waitUntil(() => blobs.givenBytes > 0, PATIENCE);
     expect(await settled(() => blobs.givenBytes)).toBeLessThanOrEqual(3 * MIB);
     expect(blobs.open).toBe(1);
     session.destroy();
-    await vi.waitUntil(() => blobs.open === 0);
+    await vi.waitUntil(() => blobs.open === 0, PATIENCE);
     expect(blobs.signal?.aborted).toBe(true);
   });
 
@@ -109,17 +112,17 @@ describe("a client that does not read", () => {
     const { client } = await serve({ services: { ...memoryServices(), blobs } });
     const request = BLOBS.Read.requestSerialize({ digest: new Uint8Array(32) });
     expect((await client.call(BLOBS.Read.path, request, 500)).status).toBe("DEADLINE_EXCEEDED");
-    await vi.waitUntil(() => blobs.open === 0);
+    await vi.waitUntil(() => blobs.open === 0, PATIENCE);
   });
 
   it("does not keep others waiting", async () => {
     const blobs = new EndlessBlobs();
     const { client, target } = await serve({ services: { ...memoryServices(), blobs } });
     const sessions = Array.from({ length: 20 }, () => startRead(target));
-    await vi.waitUntil(() => blobs.open === 20);
+    await vi.waitUntil(() => blobs.open === 20, PATIENCE);
     expect((await callsOf("tvix", client).stat(new Uint8Array(32))).status).toBe("OK");
     for (const session of sessions) session.destroy();
-    await vi.waitUntil(() => blobs.open === 0);
+    await vi.waitUntil(() => blobs.open === 0, PATIENCE);
   });
 });
 
@@ -175,11 +178,11 @@ describe("an upload", () => {
         how === "out of time" ? 1000 : undefined,
       );
       stream.write(encodeBlobChunk(content));
-      await vi.waitUntil(() => readdirSync(services.store.layout.tmp).length === 1);
+      await vi.waitUntil(() => readdirSync(services.store.layout.tmp).length === 1, PATIENCE);
       if (how === "cancelled") stream.cancel();
       if (how === "cut off") for (const socket of sockets) socket.destroy();
       expect(["CANCELLED", "UNAVAILABLE", "DEADLINE_EXCEEDED"]).toContain((await done).status);
-      await vi.waitUntil(() => readdirSync(services.store.layout.tmp).length === 0);
+      await vi.waitUntil(() => readdirSync(services.store.layout.tmp).length === 0, PATIENCE);
       expect(await services.blobs.has(B3Digest.of(content))).toBe(false);
       client.close();
       for (const socket of sockets) socket.destroy();
@@ -197,8 +200,8 @@ describe("an upload", () => {
       "content-type": "application/grpc",
       te: "trailers",
     });
-    await vi.waitUntil(() => session.remoteSettings.initialWindowSize === MIB);
-    await vi.waitUntil(() => (session.state.remoteWindowSize ?? 0) > 4 * MIB);
+    await vi.waitUntil(() => session.remoteSettings.initialWindowSize === MIB, PATIENCE);
+    await vi.waitUntil(() => (session.state.remoteWindowSize ?? 0) > 4 * MIB, PATIENCE);
     session.destroy();
   });
 
@@ -248,7 +251,7 @@ describe("messages", () => {
       call.write(Buffer.concat([header, partial]));
     }
     // Three fit; a fourth may be refused for the frames around them.
-    await vi.waitUntil(() => statuses.length >= 2);
+    await vi.waitUntil(() => statuses.length >= 2, PATIENCE);
     expect(new Set(statuses)).toEqual(new Set(["8"]));
     session.destroy();
     const again = new RawClient(target);
@@ -326,7 +329,7 @@ describe("an upload of directories", () => {
       stream.cancel();
       expect((await done).status).toBe("CANCELLED");
       expect((await calls.putDirectories(levels.slice(1))).status).toBe("INVALID_ARGUMENT");
-      await vi.waitUntil(() => over === 3 * (round + 1));
+      await vi.waitUntil(() => over === 3 * (round + 1), PATIENCE);
     }
   });
 
