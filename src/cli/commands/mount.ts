@@ -180,7 +180,7 @@ export async function handler(options: MountArguments): Promise<void> {
     },
   });
   const portable = new FuseNativeEngine(fileSystem);
-  const served = servicesOf(stores, fetch);
+  const served = servicesOf(stores, fetch, isRemote(addressesOf(store).pathInfos));
   const serving: (Serving | undefined)[] = [];
   try {
     serving.push(await serve(options, served, log));
@@ -236,12 +236,13 @@ async function serveHttp(
 function servicesOf(
   stores: LocalStores,
   fetch: MountFetch | undefined,
+  arePathInfosRemote: boolean,
 ): StoreServices & ServedStore {
   const far = fetch?.services;
   const { index } = stores.pathInfos;
   return {
     nars: new LocalNarRecords(index),
-    uploads: far?.pathInfos === undefined ? new LocalUploadRecords(index) : undefined,
+    uploads: arePathInfosRemote ? undefined : new LocalUploadRecords(index),
     blobs: far?.blobs ?? stores.blobs.blobs,
     directories: far?.directories ?? stores.directories.directories,
     pathInfos: far?.pathInfos ?? new LocalPathInfoService(index),
