@@ -1,26 +1,43 @@
 import { defineConfig } from "vitest/config";
 
-/** Tests that start real processes or mount through the kernel. */
-const system = ["test/cli/**/*.test.ts", "test/torture/**/*.test.ts", "test/**/*.kernel.test.ts"];
+/** Mounts for two minutes and needs nobody's quiet. */
+const soak = "test/soak/**/*.test.ts";
+/** Tests of commands, as processes of their own; two at a time do not disturb each other. */
+const commands = {
+  include: ["test/cli/**/*.test.ts", soak],
+  exclude: ["test/cli/memory.test.ts", "test/cli/**/*.kernel.test.ts"],
+};
+/** Tests that mount through the kernel or measure: they share /dev/fuse, memory and time. */
+const system = ["test/cli/memory.test.ts", "test/torture/**/*.test.ts", "test/**/*.kernel.test.ts"];
 
 export default defineConfig({
   test: {
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: "forks",
+    // Left to itself vitest keeps a core free, of two every second one.
+    maxWorkers: 2,
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: system },
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: [...system, ...commands.include],
+        },
       },
       {
         extends: true,
-        // One file at a time: they share /dev/fuse, and measure memory and time.
+        test: { name: "commands", ...commands, sequence: { groupOrder: 1 } },
+      },
+      {
+        extends: true,
         test: {
           name: "system",
           include: system,
+          exclude: [soak],
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],
