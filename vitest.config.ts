@@ -15,7 +15,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: "forks",
-    // Left to itself vitest keeps a core free, of two every second one.
+    // Left to itself vitest keeps one core free: of two, half the machine.
     maxWorkers: 2,
     projects: [
       {
