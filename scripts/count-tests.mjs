@@ -1,4 +1,4 @@
-// count-tests.mjs REPORT CODE: sums up vitest's JSON report in one line.
+// count-tests.mjs REPORT CODE: names what failed in vitest's JSON report, and sums it up in one line.
 // CODE is how the whole run ended: a failure that no test accounts for counts as one failed.
 import { readFileSync } from "node:fs";
 
@@ -17,15 +17,23 @@ try {
 
 for (const suite of suites) {
   const before = failed;
-  for (const { status } of suite.assertionResults) {
+  const fail = (what) => {
+    failed += 1;
+    console.log(`FAILED ${suite.name} > ${what}`);
+  };
+  for (const { status, fullName, failureMessages } of suite.assertionResults) {
     if (status === "passed") passed += 1;
-    else if (status === "failed") failed += 1;
+    else if (status === "failed") fail(`${fullName}: ${firstLine(failureMessages[0])}`);
     else skipped += 1;
   }
   // A file that cannot be loaded, or whose hooks fail, is a failure without a failed test.
-  if (suite.status === "failed" && failed === before) failed += 1;
+  if (suite.status === "failed" && failed === before) fail(firstLine(suite.message));
 }
 
 if (code !== "0" && failed === 0) failed = 1;
 
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+
+function firstLine(text = "") {
+  return text.split("\n", 1)[0];
+}

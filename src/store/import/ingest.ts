@@ -2,6 +2,7 @@
  * From a tree on disk to a node in the castore, in one pass: every byte is read once and feeds the blob
  * and the NAR hash together.
  */
+import { setImmediate as turn } from "node:timers/promises";
 import type { BlobWriter } from "../../castore/blob/service.js";
 import { type TreeTargets, TreeUpload } from "../../castore/tree-upload.js";
 import { NarHasher } from "../nar/hasher.js";
@@ -11,6 +12,11 @@ import { StableFile } from "./stable-file.js";
 import { type WalkStep, walk } from "./walk.js";
 
 const PIECE_BYTES = 1024 * 1024;
+/**
+ * Small files are read and hashed without waiting for anything. Without a turn of the event loop now and then
+ * nobody could interrupt an import, and native memory would be freed only after it.
+ */
+const STEPS_PER_TURN = 32;
 
 /** Counts up while an import runs. */
 export interface ImportProgress {
@@ -33,7 +39,11 @@ export async function ingestTree(
 ): Promise<IngestedTree> {
   const ingest = new Ingest(targets, onProgress, onNar);
   try {
-    for (const step of walk(path)) await ingest.take(step);
+    let steps = 0;
+    for (const step of walk(path)) {
+      if (++steps % STEPS_PER_TURN === 0) await turn();
+      await ingest.take(step);
+    }
     return await ingest.finish();
   } finally {
     await ingest.settle();

@@ -74,6 +74,20 @@ describe("ingestTree()", () => {
     }
   });
 
+  it("gives the event loop its turns although nothing has to be waited for", async () => {
+    const path = bytes(manyFiles(500));
+    let turns = 0;
+    let isOver = false;
+    const count = () => {
+      turns++;
+      if (!isOver) setImmediate(count);
+    };
+    setImmediate(count);
+    await ingestTree(path, memoryServices());
+    isOver = true;
+    expect(turns).toBeGreaterThan(10);
+  });
+
   it("counts up to what countTree() says", async () => {
     const path = bytes(manyFiles(42));
     const seen: ImportProgress[] = [];
