@@ -2,8 +2,8 @@
  * How a copy goes, on a terminal: a bar for each path under way and one for all.
  */
 import { MultiBar, type SingleBar } from "cli-progress";
+import { readableSize } from "../base/readable-size.js";
 import type { Transfer, TransferObserver } from "../store/copy/transfer.js";
-import { formatBytes } from "./import-progress.js";
 
 /** Shows nothing unless stderr is a terminal. */
 export class CopyProgress implements TransferObserver {
@@ -37,12 +37,16 @@ export class CopyProgress implements TransferObserver {
     const all = Number(transfer.narSize ?? 0n);
     let open = this.#open.get(transfer);
     if (open === undefined) {
-      const texts = { done: formatBytes(0), all: formatBytes(all), title: transfer.storePath.name };
+      const texts = {
+        done: readableSize(0),
+        all: readableSize(all),
+        title: transfer.storePath.name,
+      };
       open = { bar: this.#bars.create(all || 1, 0, texts), bytes: 0 };
       this.#open.set(transfer, open);
     }
     open.bytes += count;
-    open.bar.update(Math.min(open.bytes, all), { done: formatBytes(open.bytes) });
+    open.bar.update(Math.min(open.bytes, all), { done: readableSize(open.bytes) });
     this.#bytes += count;
     this.#draw();
   }
@@ -68,8 +72,8 @@ export class CopyProgress implements TransferObserver {
 
   #texts(all: number) {
     return {
-      done: formatBytes(this.#bytes),
-      all: formatBytes(all),
+      done: readableSize(this.#bytes),
+      all: readableSize(all),
       title: `${this.#pathsDone} of ${this.#paths} paths`,
     };
   }

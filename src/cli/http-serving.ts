@@ -1,5 +1,5 @@
 /**
- * Serving the store as a binary cache over HTTP, for the commands that do.
+ * Serving a store as a binary cache over HTTP.
  */
 import type { Logger } from "../base/log.js";
 import type { ListenAddress } from "../grpc/listen-address.js";
@@ -11,6 +11,7 @@ import type { UploadRecords } from "../http/upload-records.js";
 import { checkExposure } from "./exposure.js";
 import type { HttpArguments } from "./http-options.js";
 import { readSecretKeyFile } from "./input-files.js";
+import type { MetricsServer } from "./metrics-server.js";
 import { ServerIdentityFiles } from "./server-identity.js";
 import type { Serving } from "./serving.js";
 import type { ServingArguments } from "./serving-options.js";
@@ -33,6 +34,7 @@ export async function startHttpServing(
   addresses: readonly ListenAddress[],
   store: ServedStore,
   log: Logger,
+  metrics?: MetricsServer,
 ): Promise<Serving> {
   const { uploads } = store;
   const allowUpload = options.allowUpload && !options.readOnly;
@@ -50,8 +52,12 @@ export async function startHttpServing(
     tokens: identity.tokens,
     secretKey: secretKeyFile === undefined ? undefined : readSecretKeyFile(secretKeyFile),
     priority: options.cachePriority,
-    onRequest: (record) => logRequest(record, log),
+    onRequest: (record) => {
+      logRequest(record, log);
+      count?.(record);
+    },
   });
+  const count = metrics?.watchRequests(() => server.load);
   const tls =
     identity.tls &&
     new TlsAcceptor(identity.tls, log, (socket) => server.accept(socket), ["http/1.1"]);

@@ -8,38 +8,22 @@ import { CallMetrics } from "../grpc/call-metrics.js";
 import type { CallRecord } from "../grpc/call-record.js";
 import type { ListenAddress } from "../grpc/listen-address.js";
 import { type Listener, openListener } from "../grpc/listener.js";
+import { RequestMetrics } from "../http/request-metrics.js";
+import type { RequestRecord } from "../http/server.js";
 
 /** Requests are a few lines. */
 const REQUEST_MS = 10_000;
 const TEXT = "text/plain; charset=utf-8";
 
-/** What the server is doing right now. */
-export interface ServerLoad {
-  readonly calls: number;
-  readonly connections: number;
-}
-
 export class MetricsServer {
   readonly #registry = new Registry();
-  readonly #calls = new CallMetrics(this.#registry);
   readonly #http: Server;
   readonly #sockets = new Set<Socket>();
   #listener: Listener | undefined;
   #isServing = true;
 
-  constructor(load: () => ServerLoad) {
+  constructor() {
     collectDefaultMetrics({ register: this.#registry });
-    const gauge = (name: string, help: string, value: () => number) =>
-      new Gauge({
-        name,
-        help,
-        registers: [this.#registry],
-        collect() {
-          this.set(value());
-        },
-      });
-    gauge("tvix_store_grpc_calls", "Calls under way", () => load().calls);
-    gauge("tvix_store_grpc_connections", "Connections of clients", () => load().connections);
     this.#http = createServer({ requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS });
     this.#http.on("request", ({ method, url }, response) => {
       if (method !== "GET" && method !== "HEAD") answer(response, 405, TEXT, "only GET\n");
@@ -58,9 +42,22 @@ export class MetricsServer {
     return this.#listener.addresses;
   }
 
-  /** Counts a call that is over. */
-  add(record: CallRecord): void {
-    this.#calls.add(record);
+  /** Watches the gRPC server, of which `load` tells. @returns what counts a call that is over. */
+  watchCalls(load: () => { calls: number; connections: number }): (record: CallRecord) => void {
+    this.#gauge("tvix_store_grpc_calls", "Calls under way", () => load().calls);
+    this.#gauge("tvix_store_grpc_connections", "Clients' connections", () => load().connections);
+    const metrics = new CallMetrics(this.#registry);
+    return (record) => metrics.add(record);
+  }
+
+  /** Watches the binary cache, of which `load` tells. @returns what counts a request that is over. */
+  watchRequests(
+    load: () => { requests: number; connections: number },
+  ): (record: RequestRecord) => void {
+    this.#gauge("tvix_store_http_requests", "Requests under way", () => load().requests);
+    this.#gauge("tvix_store_http_connections", "Clients' connections", () => load().connections);
+    const metrics = new RequestMetrics(this.#registry);
+    return (record) => metrics.add(record);
   }
 
   /** From now on `/healthz` tells that the server is about to end. */
@@ -71,6 +68,17 @@ export class MetricsServer {
   close(): void {
     this.#listener?.close();
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #gauge(name: string, help: string, value: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.set(value());
+      },
+    });
   }
 
   #answer(path: string | undefined, response: ServerResponse): void {

@@ -10,15 +10,10 @@ import type { SubstitutingPathInfoService } from "../store/path-info/substitutin
 import { STORE_DIR } from "../store/store-path.js";
 import type { StorePathReference } from "../store/store-path-reference.js";
 import { type ClosurePlan, planClosure } from "../store/substitution/closure-plan.js";
+import type { Progress } from "./progress-bar.js";
 
 /** NARs on their way at once: unpacking keeps a processor busy, waiting for the disk does not. */
 const DOWNLOADS_MAX = 4;
-
-export interface PrefetchProgress {
-  readonly paths: number;
-  /** Of the files of a cache, as they are sent. */
-  readonly bytes: number;
-}
 
 /** @throws {StoreError} as `planClosure`; `not-found` when a path is there under another name. */
 export async function planPrefetch(
@@ -47,23 +42,24 @@ export async function planPrefetch(
 }
 
 /**
- * Fetches what `plan` says is missing, several at once.
+ * Fetches what `plan` says is missing, several at once. Progress is in paths, and in bytes of a cache's files as
+ * they are sent.
  *
  * @throws {StoreError} the first failure, after those that were under way have ended.
  */
 export async function runPrefetch(
   { missing }: ClosurePlan,
   substitution: SubstitutingPathInfoService,
-  onProgress: (progress: PrefetchProgress) => void,
+  onProgress: (progress: Progress) => void,
   { signal }: CallOptions = {},
 ): Promise<void> {
   const wanted = new Set(missing.map(({ narinfo }) => toHex(narinfo.storePath.hash)));
-  let paths = 0;
+  let count = 0;
   let bytes = 0;
   const stopListening = substitution.onReceived((hash, received) => {
     if (!wanted.has(hash)) return;
     bytes += received;
-    onProgress({ paths, bytes });
+    onProgress({ count, bytes });
   });
   const pool = new TaskPool(DOWNLOADS_MAX);
   try {
@@ -72,8 +68,8 @@ export async function runPrefetch(
       const fetching = pool.run(async () => {
         const found = await substitution.get(narinfo.storePath.hash, signal && { signal });
         if (found === undefined) throw vanished(String(narinfo.storePath));
-        paths++;
-        onProgress({ paths, bytes });
+        count++;
+        onProgress({ count, bytes });
       });
       // The pool remembers it.
       fetching.catch(() => {});

@@ -1,18 +1,14 @@
 /**
- * Serving the store over gRPC, for the commands that do.
+ * Serving a store to other programs, for the commands that do: over gRPC, as a binary cache over HTTP, and the
+ * figures of both.
  */
-import { status } from "@grpc/grpc-js";
 import type { Logger } from "../base/log.js";
-import type { CallRecord } from "../grpc/call-record.js";
 import type { ListenAddress } from "../grpc/listen-address.js";
 import type { StoreServices } from "../grpc/path-info-server.js";
-import { GrpcServer } from "../grpc/server.js";
-import { checkExposure } from "./exposure.js";
-import type { MetricsServer } from "./metrics-server.js";
-import { ServerIdentityFiles } from "./server-identity.js";
+import type { HttpArguments } from "./http-options.js";
+import type { ServedStore } from "./http-serving.js";
 import type { ServingArguments } from "./serving-options.js";
 import type { SubstitutionArguments } from "./substitution-options.js";
-import { trustedKeysOf } from "./trusted-keys.js";
 
 export interface Serving {
   /** Takes no more calls, lets those under way end within `drainMs`, cuts off the rest. */
@@ -20,66 +16,42 @@ export interface Serving {
 }
 
 /**
- * Serves `services` at `addresses` from when it resolves, and says so on stderr.
+ * Serves `store` over gRPC at `grpcAddresses` and over HTTP where `options` say, from when it resolves, and
+ * says so on stderr. What is not asked for is not loaded: it takes a while.
  *
  * @throws {UsageError} when other machines would be let in without the means to know them.
- * @throws {StoreError} when it cannot listen, or a certificate or token is of no use.
+ * @throws {StoreError} when it cannot listen, or a key, certificate or token is of no use.
  */
 export async function startServing(
-  options: ServingArguments & SubstitutionArguments,
-  addresses: readonly ListenAddress[],
-  services: StoreServices,
+  options: ServingArguments & HttpArguments & SubstitutionArguments,
+  grpcAddresses: readonly ListenAddress[],
+  store: StoreServices & ServedStore,
   log: Logger,
 ): Promise<Serving> {
-  const files = new ServerIdentityFiles(options, process.env["CREDENTIALS_DIRECTORY"]);
-  const { identity } = files;
-  const { readOnly, allowIncomplete, allowOverwrite } = options;
-  let metrics: MetricsServer | undefined;
-  const server = new GrpcServer({
-    services,
-    log,
-    ...identity,
-    readOnly,
-    allowIncomplete,
-    allowOverwrite,
-    trustedKeys: trustedKeysOf(options),
-    onCall: (record) => {
-      logCall(record, log);
-      metrics?.add(record);
-    },
-  });
-  const watch = files.watch((renewed) => server.renew(renewed), log);
+  const metrics = options.metrics && new (await import("./metrics-server.js")).MetricsServer();
+  const running: Serving[] = [];
   const stop = async (drainMs: number): Promise<void> => {
     metrics?.drain();
-    await server.stop(drainMs);
+    await Promise.all(running.map((each) => each.stop(drainMs)));
     metrics?.close();
-    watch[Symbol.dispose]();
   };
   try {
     if (options.metrics !== undefined) {
-      const { MetricsServer } = await import("./metrics-server.js");
-      metrics = new MetricsServer(() => server.load);
-      for (const place of await metrics.listen(options.metrics)) {
+      for (const place of (await metrics?.listen(options.metrics)) ?? []) {
         process.stderr.write(`metrics on ${place}\n`);
       }
     }
-    for (const address of addresses) {
-      const places = await server.listen(address);
-      // Nothing that has connected meanwhile is heard before this.
-      for (const place of places) checkExposure(place, identity, options, log);
-      for (const place of places) process.stderr.write(`listening on ${place}\n`);
+    if (grpcAddresses.length > 0) {
+      const { startGrpcServing } = await import("./grpc-serving.js");
+      running.push(await startGrpcServing(options, grpcAddresses, store, log, metrics));
+    }
+    if (options.http !== undefined) {
+      const { startHttpServing } = await import("./http-serving.js");
+      running.push(await startHttpServing(options, options.http, store, log, metrics));
     }
   } catch (error) {
     await stop(0);
     throw error;
   }
   return { stop };
-}
-
-/** One line for each call. Tokens and contents are not in it. */
-function logCall({ code, durationMs, ...record }: CallRecord, log: Logger): void {
-  log.debug(
-    { ...record, status: status[code], durationMs: Math.round(durationMs * 1000) / 1000 },
-    "call",
-  );
 }

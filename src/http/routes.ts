@@ -13,6 +13,8 @@ type Handler = (exchange: Exchange) => Reply | Promise<Reply>;
 
 /** What may be done with one target. */
 export interface Route {
+  /** For figures: one of a few. */
+  readonly name: string;
   readonly get?: Handler;
   /** The limit of the body, in bytes. */
   readonly put?: { readonly bytesMax: number; readonly handle: Handler } | undefined;
@@ -36,13 +38,15 @@ export function routeOf(
   const [first = "", second = "", third = ""] = names;
   switch (names.length) {
     case 0:
-      return { get: (exchange) => pages.home(exchange) };
+      return { name: "home", get: (exchange) => pages.home(exchange) };
     case 1: {
-      if (first === "nix-cache-info") return { get: (exchange) => downloads.cacheInfo(exchange) };
-      if (first === "style.css") return { get: (exchange) => pages.style(exchange) };
+      if (first === "nix-cache-info")
+        return { name: "cache-info", get: (exchange) => downloads.cacheInfo(exchange) };
+      if (first === "style.css") return { name: "style", get: (exchange) => pages.style(exchange) };
       const narinfo = NARINFO.exec(first)?.[1];
       if (narinfo !== undefined) {
         return {
+          name: "narinfo",
           get: (exchange) => downloads.narinfo(narinfo, exchange),
           put: uploads.narinfo(narinfo),
         };
@@ -50,6 +54,7 @@ export function routeOf(
       const listing = LISTING.exec(first)?.[1];
       if (listing !== undefined) {
         return {
+          name: "listing",
           get: (exchange) => downloads.listing(listing, exchange),
           put: uploads.listing(listing),
         };
@@ -58,10 +63,15 @@ export function routeOf(
     }
     case 2:
       if (first === "nar") {
-        return { get: (exchange) => downloads.narFile(second, exchange), put: uploads.nar(second) };
+        return {
+          name: "nar",
+          get: (exchange) => downloads.narFile(second, exchange),
+          put: uploads.nar(second),
+        };
       }
       if (files.accepts(first, second)) {
         return {
+          name: "file",
           get: (exchange) => files.get(first, second, exchange),
           put: files.put(first, second),
         };
@@ -69,12 +79,13 @@ export function routeOf(
       break;
     case 3:
       if (first === "nar" && isCastoreFolder(second)) {
-        return { get: (exchange) => downloads.castoreNar(third, exchange) };
+        return { name: "castore-nar", get: (exchange) => downloads.castoreNar(third, exchange) };
       }
   }
-  if (first === "browse") return { get: (exchange) => pages.browse(exchange) };
-  if (first === "nix" && second === "store") return { get: (exchange) => pages.raw(exchange) };
-  return { get: () => absent() };
+  if (first === "browse") return { name: "browse", get: (exchange) => pages.browse(exchange) };
+  if (first === "nix" && second === "store")
+    return { name: "raw", get: (exchange) => pages.raw(exchange) };
+  return { name: "none", get: () => absent() };
 }
 
 /** The answer to a method that a target does not have. */

@@ -27,7 +27,7 @@ import type { Reply } from "./reply.js";
 import { Responder } from "./representation.js";
 import { limitedBody, tooLong } from "./request-body.js";
 import { parseRequestTarget } from "./request-target.js";
-import { type Handlers, methodRefused, routeOf } from "./routes.js";
+import { type Handlers, methodRefused, type Route, routeOf } from "./routes.js";
 import { sendReply } from "./send-reply.js";
 import type { CacheServices } from "./services.js";
 import { UploadHandlers } from "./upload-handlers.js";
@@ -50,6 +50,8 @@ const PRIORITY_DEFAULT = 40;
 export interface RequestRecord {
   readonly method: string;
   readonly path: string;
+  /** The name of the route, of which there are few; `none` when it was not looked for. */
+  readonly route: string;
   readonly status: number;
   readonly sentBytes: number;
   readonly receivedBytes: number;
@@ -193,8 +195,12 @@ export class HttpServer {
     });
     if (this.#isStopping) response.setHeader("connection", "close");
     let sentBytes = 0;
+    let route = "none";
+    const onRoute = ({ name }: Route): void => {
+      route = name;
+    };
     try {
-      const reply = await this.#replyTo(request, response, expectsContinue, gone.signal);
+      const reply = await this.#replyTo(request, response, expectsContinue, gone.signal, onRoute);
       const rest = unreadBody(request);
       if (rest !== undefined) response.setHeader("connection", "close");
       sentBytes = await sendReply(reply, request, response, { signal: gone.signal, rest });
@@ -211,6 +217,7 @@ export class HttpServer {
     this.#onRequest?.({
       method: request.method ?? "",
       path: pathOf(request),
+      route,
       status: response.statusCode,
       sentBytes,
       receivedBytes: Math.max(socket.bytesRead - receivedBefore, 0),
@@ -227,6 +234,7 @@ export class HttpServer {
     response: ServerResponse,
     expectsContinue: boolean,
     signal: AbortSignal,
+    onRoute: (route: Route) => void,
   ): Promise<Reply> {
     const { headers, method } = request;
     const isUpload = method === "PUT";
@@ -235,6 +243,7 @@ export class HttpServer {
       if (refusal !== undefined) return refusal;
       const target = parseRequestTarget(request.url ?? "/");
       const route = routeOf({ target }, this.#handlers);
+      onRoute(route);
       const put = isUpload ? route.put : undefined;
       if (put !== undefined) checkBody(headers, put.bytesMax);
       const handle = put?.handle ?? (isReading(method) ? route.get : undefined);

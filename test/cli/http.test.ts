@@ -30,8 +30,7 @@ const socketOption = () => ["-l", `unix:${join(temporaryFolder(), "socket")}`];
 async function start(store: TestStore, ...options: string[]) {
   const args = ["daemon", ...socketOption(), "--http", "127.0.0.1:0", ...options];
   const server = await CliServer.start(store, args, {}, "http on");
-  const [, place = ""] = /^http on (\S+)$/m.exec(server.stderr) ?? [];
-  return { server, url: `http://${place}` };
+  return { server, url: `http://${server.places("http")[0]}` };
 }
 
 async function put(url: string, body: string | Uint8Array): Promise<number> {
@@ -48,7 +47,7 @@ describe("daemon --http", () => {
       {},
       "http on",
     );
-    const url = `http://${/^http on (\S+)$/m.exec(daemon.stderr)?.[1]}`;
+    const url = `http://${daemon.places("http")[0]}`;
     const options = addressOptions(`grpc+unix://${socket}`);
     const nar = narOf(file("from HTTP\n"));
     expect(await put(`${url}${narFileUrl(nar)}`, nar)).toBe(200);
@@ -62,6 +61,37 @@ describe("daemon --http", () => {
     const imported = (await client.output("import", ...options, source)).trimEnd();
     expect(await (await fetch(`${url}${imported}`)).text()).toBe("from gRPC\n");
     expect(await daemon.stop()).toBe(0);
+  });
+
+  test("fetches what it lacks from a substituter, keeps it, and serves it", async () => {
+    const keyFile = join(temporaryFolder(), "key");
+    const behind = new TestStore();
+    const publicKey = await behind.output("key", "generate", "behind-1", "--output", keyFile);
+    const { server: far, url: farUrl } = await start(
+      behind,
+      "--allow-upload",
+      `--secret-key-file=${keyFile}`,
+    );
+    using _far = far;
+    const nar = narOf(file("from behind\n"));
+    expect(await put(`${farUrl}${narFileUrl(nar)}`, nar)).toBe(200);
+    expect(await put(`${farUrl}${narinfoUrl("through")}`, narinfoOf("through", nar))).toBe(200);
+
+    const { server: near, url } = await start(
+      new TestStore(),
+      `--substituter=${farUrl}`,
+      `--trusted-public-key=${publicKey.trimEnd()}`,
+    );
+    using _near = near;
+    expect((await fetch(`${url}${narinfoUrl("absent")}`)).status).toBe(404);
+    const narinfo = await (await fetch(`${url}${narinfoUrl("through")}`)).text();
+    expect(narinfo).toContain(`StorePath: ${pathCalled("through")}`);
+    expect(narinfo).toContain("Sig: behind-1:");
+    expect(await far.stop()).toBe(0);
+    const [, narUrl = ""] = /^URL: (.+)$/m.exec(narinfo) ?? [];
+    const served = await fetch(`${url}/${narUrl}`, { headers: { "accept-encoding": "identity" } });
+    expect(Buffer.from(await served.arrayBuffer()).equals(nar)).toBe(true);
+    expect(await near.stop()).toBe(0);
   });
 
   test("takes an upload of 300 MB in less than 300 MB of memory", async () => {

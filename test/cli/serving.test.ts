@@ -328,6 +328,30 @@ describe("What a daemon tells of itself", () => {
     expect(await server.stop()).toBe(0);
   });
 
+  test("tell of the binary cache, too", async () => {
+    const place = `unix:${join(temporaryFolder(), "socket")}`;
+    const args = ["daemon", "-l", place, "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0"];
+    using server = await CliServer.start(new TestStore(), args, {}, "http on");
+    const [cache = ""] = server.places("http");
+    const [metrics = ""] = server.places("metrics");
+    const info = await get(cache, "/nix-cache-info");
+    for (const hash of ["0".repeat(32), "1".repeat(32)]) await get(cache, `/${hash}.narinfo`);
+    await get(cache, "/nonsense");
+    await get(cache, "/%ZZ");
+    const { text } = await get(metrics, "/metrics");
+    const requests = (method: string, route: string, code: number) =>
+      `http_server_requests_total{method="${method}",route="${route}",code="${code}"}`;
+    expect(text).toContain(`${requests("GET", "cache-info", 200)} 1`);
+    expect(text).toContain(`${requests("GET", "narinfo", 404)} 2`);
+    expect(text).toContain(`${requests("GET", "none", 404)} 1`);
+    expect(text).toContain(`${requests("GET", "none", 400)} 1`);
+    expect(text).toContain(
+      `tvix_store_http_sent_bytes_total{method="GET",route="cache-info"} ${info.text.length}`,
+    );
+    expect(text).toMatch(/^tvix_store_http_requests 0$/m);
+    expect(text).toMatch(/^tvix_store_grpc_calls 0$/m);
+  });
+
   test("while it stops: the call under way ends, new ones are refused, it is not well", async () => {
     const place = `unix:${join(temporaryFolder(), "socket")}`;
     const args = ["daemon", "-l", place, "--metrics", "127.0.0.1:0"];

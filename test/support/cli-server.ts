@@ -43,8 +43,8 @@ export class CliServer implements Disposable {
     return this.process.exitCode !== null || this.process.signalCode !== null;
   }
 
-  /** Where it says it listens, or gives its metrics. */
-  places(what: "listening" | "metrics" = "listening"): string[] {
+  /** Where it says it listens, serves HTTP, or gives its metrics. */
+  places(what: "listening" | "http" | "metrics" = "listening"): string[] {
     return [...this.stderr.matchAll(new RegExp(`^${what} on (\\S+)$`, "gm"))].map(
       ([, place]) => place as string,
     );

@@ -6,7 +6,7 @@ import { inheritedSockets } from "../inherited-sockets.js";
 import { createLogger, type LogArguments } from "../logger.js";
 import { STORE_OPTIONS, withEnvironment } from "../options.js";
 import { openServices, type StoreArguments } from "../services.js";
-import { type Serving, startServing } from "../serving.js";
+import { startServing } from "../serving.js";
 import {
   CREDENTIALS_NOTE,
   LISTEN_ADDRESS_FORMS,
@@ -55,23 +55,10 @@ export async function handler(options: DaemonArguments): Promise<void> {
   try {
     await using services = await openServices(options, { create: true });
     const serving = await startServing(options, addressesOf(options), services, log);
-    const end = async (drainMs: number): Promise<void> => {
-      await Promise.all([serving.stop(drainMs), http?.stop(drainMs)]);
-    };
-    let http: Serving | undefined;
-    try {
-      if (options.http !== undefined) {
-        // Most daemons do not serve it, and it takes a while to load.
-        const { startHttpServing } = await import("../http-serving.js");
-        http = await startHttpServing(options, options.http, services, log);
-      }
-    } catch (error) {
-      await end(0);
-      throw error;
-    }
     await stop.wait(1);
     // A second signal does not wait for anyone.
-    await Promise.race([end(options.drainSeconds * 1000), stop.wait(2).then(() => end(0))]);
+    const drained = serving.stop(options.drainSeconds * 1000);
+    await Promise.race([drained, stop.wait(2).then(() => serving.stop(0))]);
   } finally {
     stop.close();
   }

@@ -1,16 +1,17 @@
 import { basename, resolve } from "node:path";
 import type { Argv } from "yargs";
 import { StoreError } from "../../base/errors.js";
+import { countTree } from "../../store/import/count-tree.js";
 import { importTree } from "../../store/import/import-tree.js";
 import type { PathInfoService } from "../../store/path-info/service.js";
 import { SigningPathInfoService } from "../../store/path-info/signing.js";
 import { ReferenceCandidates } from "../../store/references/candidates.js";
 import { type StorePath, validateStorePathName } from "../../store/store-path.js";
-import { ImportProgressBar } from "../import-progress.js";
 import { readReferenceFile, readSecretKeyFile } from "../input-files.js";
 import { JSON_OPTION, STORE_OPTIONS, withEnvironment } from "../options.js";
 import { printJson, printLine } from "../output.js";
 import { type PathInfoJson, pathInfoJson } from "../path-info-text.js";
+import { ProgressBar } from "../progress-bar.js";
 import { openServices, type StoreArguments } from "../services.js";
 import { UsageError } from "../usage-error.js";
 
@@ -82,12 +83,12 @@ export async function handler(options: ImportArguments): Promise<void> {
   const candidates = await candidatesFrom(options.references, listed, pathInfos);
   const results: PathInfoJson[] = [];
   for (const { path, name } of trees) {
-    const bar = new ImportProgressBar(name, Buffer.from(path));
+    const bar = countingBar(name, Buffer.from(path));
     const pathInfo = await importTree(
       Buffer.from(path),
       name,
       { ...services, pathInfos },
-      (progress) => bar.update(progress),
+      ({ entries, bytes }) => bar.update({ count: entries, bytes }),
       candidates,
     ).finally(() => bar.stop());
     if (options.references === REFERENCES_AUTO) candidates?.add(pathInfo.storePath);
@@ -95,6 +96,20 @@ export async function handler(options: ImportArguments): Promise<void> {
     if (!options.json) await printLine(pathInfo.storePath.toString());
   }
   if (options.json) await printJson(results);
+}
+
+/** A bar whose total comes when the tree has been counted, beside the import. */
+function countingBar(title: string, path: Uint8Array): ProgressBar {
+  const bar = new ProgressBar(title, "files");
+  if (!process.stderr.isTTY) return bar;
+  countTree(path).then(
+    ({ entries, bytes }) => {
+      bar.total = { count: entries, bytes };
+    },
+    // The import itself meets the same error and reports it.
+    () => {},
+  );
+  return bar;
 }
 
 /** Names are checked before anything is read or stored. */

@@ -27,7 +27,7 @@ import { type ProjectionRecipe, projectionOf } from "../mount-projection.js";
 import type { MountWorkerRecipe } from "../mount-worker.js";
 import { STORE_OPTIONS, withEnvironment } from "../options.js";
 import { planPrefetch, runPrefetch } from "../prefetch.js";
-import { PrefetchProgressBar } from "../prefetch-progress.js";
+import { ProgressBar } from "../progress-bar.js";
 import {
   addressesOf,
   hasFarServices,
@@ -36,7 +36,7 @@ import {
   openLocalStores,
   type StoreArguments,
 } from "../services.js";
-import type { Serving } from "../serving.js";
+import { type Serving, startServing } from "../serving.js";
 import {
   CREDENTIALS_NOTE,
   LISTEN_ADDRESS_FORMS,
@@ -181,10 +181,9 @@ export async function handler(options: MountArguments): Promise<void> {
   });
   const portable = new FuseNativeEngine(fileSystem);
   const served = servicesOf(stores, fetch, isRemote(addressesOf(store).pathInfos));
-  const serving: (Serving | undefined)[] = [];
+  let serving: Serving | undefined;
   try {
-    serving.push(await serve(options, served, log));
-    serving.push(await serveHttp(options, served, log));
+    serving = await serve(options, served, log);
     await runMountSession({
       // The portable engine has no way to wait for something to be fetched.
       engine: far === undefined ? ENGINES[engine](kernel, portable) : kernel,
@@ -198,7 +197,7 @@ export async function handler(options: MountArguments): Promise<void> {
       },
     });
   } finally {
-    await Promise.all(serving.map((each) => each?.stop(options.drainSeconds * 1000)));
+    await serving?.stop(options.drainSeconds * 1000);
   }
   await fetch?.settle();
   // A thread of the engine may wait for the kernel, for as long as a detached mount has files open.
@@ -208,29 +207,17 @@ export async function handler(options: MountArguments): Promise<void> {
 /** Serves what the mount shows, from the same stores; `undefined` when nothing says where. */
 async function serve(
   options: MountArguments,
-  services: StoreServices,
+  store: StoreServices & ServedStore,
   log: Logger,
 ): Promise<Serving | undefined> {
   const addresses = [...inheritedSockets(process.env, process.pid), ...(options.listen ?? [])];
-  if (addresses.length > 0) {
-    // Most mounts do not serve, and it takes a while to load.
-    const { startServing } = await import("../serving.js");
-    return await startServing(options, addresses, services, log);
+  if (addresses.length > 0 || options.http !== undefined) {
+    return await startServing(options, addresses, store, log);
   }
   if (options.metrics !== undefined) {
-    throw new UsageError("--metrics tells of what is served: give --listen, too");
+    throw new UsageError("--metrics tells of what is served: give --listen or --http, too");
   }
   return undefined;
-}
-
-async function serveHttp(
-  options: MountArguments,
-  store: ServedStore,
-  log: Logger,
-): Promise<Serving | undefined> {
-  if (options.http === undefined) return undefined;
-  const { startHttpServing } = await import("../http-serving.js");
-  return await startHttpServing(options, options.http, store, log);
 }
 
 function servicesOf(
@@ -258,11 +245,11 @@ async function prefetch(
   if (references.length === 0) return;
   try {
     const plan = await planPrefetch(references, substitution);
-    const total = { paths: plan.missing.length, bytes: plan.downloadBytes };
-    const bar = new PrefetchProgressBar(total);
+    const total = { count: plan.missing.length, bytes: plan.downloadBytes };
+    const bar = new ProgressBar("fetching", "paths", total);
     const onProgress = bar.update.bind(bar);
     await runPrefetch(plan, substitution, onProgress).finally(() => bar.stop());
-    log.info(total, "prefetched");
+    log.info({ paths: total.count, bytes: total.bytes }, "prefetched");
   } catch (error) {
     log.warn({}, `cannot prefetch: ${messageOf(error)}`);
   }

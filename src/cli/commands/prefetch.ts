@@ -3,7 +3,7 @@ import { interruptible } from "../interruption.js";
 import { JSON_OPTION, STORE_OPTIONS, withEnvironment } from "../options.js";
 import { printJson } from "../output.js";
 import { planPrefetch, runPrefetch } from "../prefetch.js";
-import { PrefetchProgressBar } from "../prefetch-progress.js";
+import { ProgressBar } from "../progress-bar.js";
 import { openServices, type StoreArguments } from "../services.js";
 import { parsePathArgument } from "../store-object.js";
 import { UsageError } from "../usage-error.js";
@@ -47,9 +47,9 @@ export async function handler(options: PrefetchArguments): Promise<void> {
   if (substitution === undefined) throw new UsageError("Give a --substituter to fetch from");
   await interruptible(async (signal) => {
     const plan = await planPrefetch(references, substitution, { signal });
-    const total = { paths: plan.missing.length, bytes: plan.downloadBytes };
+    const total = { count: plan.missing.length, bytes: plan.downloadBytes };
     if (!options.dryRun) {
-      const bar = new PrefetchProgressBar(total);
+      const bar = new ProgressBar("fetching", "paths", total);
       const onProgress = bar.update.bind(bar);
       await runPrefetch(plan, substitution, onProgress, { signal }).finally(() => bar.stop());
     }
@@ -60,7 +60,7 @@ export async function handler(options: PrefetchArguments): Promise<void> {
         present: plan.presentCount,
       });
     } else if (options.dryRun) {
-      process.stderr.write(`${total.paths} paths, ${total.bytes} bytes to fetch\n`);
+      process.stderr.write(`${total.count} paths, ${total.bytes} bytes to fetch\n`);
     }
   });
 }

@@ -1,8 +1,8 @@
+import { readableSize } from "../../base/readable-size.js";
 import type { Snapshot } from "./catalogue.js";
 import { html, type Markup } from "./html.js";
 import { page } from "./layout.js";
 import { browseLink } from "./links.js";
-import { readableSize } from "./sizes.js";
 
 const ROWS_MAX = 200;
 

@@ -2,6 +2,7 @@
  * Pages about what is in a store path.
  */
 import { decodeUtf8, quoteBytes } from "../../base/bytes.js";
+import { readableSize } from "../../base/readable-size.js";
 import type { Directory } from "../../castore/directory.js";
 import type { Node } from "../../castore/node.js";
 import { formatContentAddress } from "../../store/content-address.js";
@@ -13,7 +14,6 @@ import type { FoundNode } from "./find-node.js";
 import { html, type Markup } from "./html.js";
 import { page } from "./layout.js";
 import { browseLink, rawLink } from "./links.js";
-import { readableSize } from "./sizes.js";
 
 const ROWS_MAX = 5_000;
 
