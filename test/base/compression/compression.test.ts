@@ -59,6 +59,15 @@ async function sample(compression: Compression): Promise<Buffer> {
   return bytes;
 }
 
+const greetings = new Map<Compression, Buffer>();
+function greeting(compression: Compression): Buffer {
+  const bytes =
+    greetings.get(compression) ??
+    (compression === "zstd" ? ZSTD_GREETING : TOOLS[compression](GREETING));
+  greetings.set(compression, bytes);
+  return bytes;
+}
+
 async function* split(bytes: Uint8Array, length = 64 * 1024): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
 }
@@ -85,7 +94,7 @@ describe("decompress()", () => {
   );
 
   it.each(COMPRESSIONS)("takes %s byte by byte", async (name) => {
-    const bytes = name === "zstd" ? ZSTD_GREETING : TOOLS[name](GREETING);
+    const bytes = greeting(name);
     expect((await unpack(name, bytes, 1)).equals(GREETING)).toBe(true);
   });
 
@@ -99,7 +108,7 @@ describe("decompress()", () => {
 
   it.each(REAL)("takes several %s streams one after the other as one", async (name) => {
     if (name === "br") return; // The format has none.
-    const one = name === "zstd" ? ZSTD_GREETING : TOOLS[name](GREETING);
+    const one = greeting(name);
     for (const length of [1, one.length, 1000]) {
       const whole = await unpack(name, Buffer.concat([one, one, one]), length);
       expect(whole.toString()).toBe(GREETING.toString().repeat(3));
@@ -116,7 +125,7 @@ describe("decompress()", () => {
   });
 
   it.each(REAL)("refuses %s that something follows", async (name) => {
-    const bytes = name === "zstd" ? ZSTD_GREETING : TOOLS[name](GREETING);
+    const bytes = greeting(name);
     for (const length of [1, bytes.length, 1000]) {
       const followed = Buffer.concat([bytes, Buffer.from("something else")]);
       await expect(unpack(name, followed, length)).rejects.toEqual(error("invalid-argument"));
@@ -130,7 +139,7 @@ describe("decompress()", () => {
   });
 
   it.each(REAL)("gives a value or a StoreError for damaged %s", async (name) => {
-    const bytes = name === "zstd" ? await sample("zstd") : TOOLS[name](GREETING);
+    const bytes = name === "zstd" ? await sample("zstd") : greeting(name);
     for (let at = 0; at < Math.min(bytes.length, 300); at++) {
       const damaged = Buffer.from(bytes);
       damaged[at] = (damaged[at] as number) ^ 0x41;
@@ -152,13 +161,16 @@ describe("decompress()", () => {
   });
 
   it.each([
-    ["xz", (content: Buffer) => TOOLS.xz(content)],
-    ["bzip2", (content: Buffer) => TOOLS.bzip2(content)],
+    [
+      "xz",
+      (content: Buffer) => python("import lzma; out = lzma.compress(data, preset=0)", content),
+    ],
+    ["bzip2", (content: Buffer) => python("import bz2; out = bz2.compress(data, 1)", content)],
     ["gzip", (content: Buffer) => gzipSync(content)],
     ["br", (content: Buffer) => brotliCompressSync(content, FAST_BROTLI)],
     ["zstd", () => zstdOfRepeatedBytes(4096)],
   ] as const)("stops a bomb of %s without unpacking it", async (name, make) => {
-    const bomb = make(Buffer.alloc(200 * MIB));
+    const bomb = make(Buffer.alloc(100 * MIB));
     let pulled = 0;
     async function* source(): AsyncGenerator<Uint8Array> {
       for await (const piece of split(bomb, 1024)) {
@@ -169,7 +181,7 @@ describe("decompress()", () => {
     const before = process.memoryUsage().rss;
     const unpacking = collect(decompress(name, source(), { bytesMax: MIB }));
     await expect(unpacking).rejects.toEqual(error("limit-exceeded"));
-    expect(process.memoryUsage().rss - before).toBeLessThan(150 * MIB);
+    expect(process.memoryUsage().rss - before).toBeLessThan(80 * MIB);
     // bzip2 looks ahead by a block, which is all of so small a bomb.
     if (name !== "bzip2" && bomb.length > 4096) expect(pulled).toBeLessThan(bomb.length / 2);
   });
