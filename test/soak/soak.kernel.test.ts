@@ -1,5 +1,5 @@
 /**
- * A mount under mixed load while imports go on beside it. TVIX_SOAK_MINUTES says for how long, 1 unless
+ * A mount under mixed load while imports go on beside it. TVIX_SOAK_MINUTES says for how long, 2 unless
  * given; TVIX_SOAK_SEED repeats what was read.
  */
 import { type ChildProcess, spawn } from "node:child_process";
@@ -26,7 +26,7 @@ import { temporaryFolder } from "../support/temp.js";
 
 if (kernelTestsObstacle !== undefined) console.warn(`Kernel tests skipped: ${kernelTestsObstacle}`);
 
-const MINUTES = Number(process.env["TVIX_SOAK_MINUTES"] ?? 1);
+const MINUTES = Number(process.env["TVIX_SOAK_MINUTES"] ?? 2);
 const SEED = Number(process.env["TVIX_SOAK_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 const READERS = 4;
 const LOAD = fileURLToPath(new URL("load.py", import.meta.url));
