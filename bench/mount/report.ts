@@ -80,7 +80,7 @@ export function report(results: Results, context: ReportContext): string {
     "",
     "## Targets",
     "",
-    "For the kernel engine, unless passthrough is named.",
+    "For the kernel engine, unless passthrough is named. [Where the time goes](mount-profile.md) explains what is not met.",
     "",
     "| target | measured | |",
     "|---|---|---|",
