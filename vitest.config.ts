@@ -15,6 +15,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: "forks",
+    globalSetup: "test/support/find-python.ts",
     // Left to itself vitest keeps one core free: of two, half the machine.
     maxWorkers: 2,
     projects: [

@@ -13,6 +13,7 @@ import { bytes } from "../support/bytes.js";
 import { TestStore } from "../support/cli.js";
 import { addressOptions } from "../support/cli-daemon.js";
 import { CliServer } from "../support/cli-server.js";
+import { PYTHON } from "../support/python.js";
 import { temporaryFolder } from "../support/temp.js";
 
 const READER = "reader-token-0123456789";
@@ -237,7 +238,7 @@ os.execv(command[0], command)
 
 describe("Sockets of systemd", () => {
   const activate = (host: string, path: string) => ({
-    through: ["python3", "-c", ACTIVATE, host, path],
+    through: [PYTHON, "-c", ACTIVATE, host, path],
   });
 
   test("are served in place of the default address, and stay", async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { findMountUsers } from "../../src/fuse/mount-users.js";
+import { PYTHON } from "../support/python.js";
 
 // Nothing here needs a mount: what counts is where the links in /proc lead.
 let folder: string;
@@ -39,7 +40,7 @@ test.each([
   ["working folder", "sh", ["-c", 'cd "$0" && echo here && exec sleep 60']],
   ["open file", "sh", ["-c", 'exec 3<"$0"/file && echo here && exec sleep 60']],
   ["open folder", "sh", ["-c", 'exec 3<"$0" && echo here && exec sleep 60']],
-  ["mapped file", "python3", ["-c", MAPPED]],
+  ["mapped file", PYTHON, ["-c", MAPPED]],
 ])("findMountUsers() finds a process by its %s", async (_, program, args) => {
   const pid = await user(program, ...args);
   expect(await findMountUsers(folder, 5)).toMatchObject([{ pid }]);

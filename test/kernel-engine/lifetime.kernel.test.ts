@@ -14,6 +14,7 @@ import { noise } from "../support/bytes.js";
 import { outputOf, runProgram } from "../support/child.js";
 import { TestStore } from "../support/cli.js";
 import { CliMount } from "../support/cli-mount.js";
+import { PYTHON } from "../support/python.js";
 import { temporaryFolder } from "../support/temp.js";
 
 if (kernelTestsObstacle !== undefined) console.warn(`Kernel tests skipped: ${kernelTestsObstacle}`);
@@ -61,7 +62,7 @@ for _ in sys.stdin:
     offset += 1 << 20
 `;
     const user = Object.assign(
-      spawn("python3", ["-c", script, mount.path(storePath)], {
+      spawn(PYTHON, ["-c", script, mount.path(storePath)], {
         stdio: ["pipe", "pipe", "inherit"],
       }),
       { output: "" },

@@ -9,6 +9,7 @@ import { noise } from "../support/bytes.js";
 import { outputOf } from "../support/child.js";
 import { TestStore } from "../support/cli.js";
 import { CliMount } from "../support/cli-mount.js";
+import { PYTHON } from "../support/python.js";
 import { temporaryFolder } from "../support/temp.js";
 
 if (kernelTestsObstacle !== undefined) console.warn(`Kernel tests skipped: ${kernelTestsObstacle}`);
@@ -49,7 +50,7 @@ while waiting:
 const PATIENCE_SECONDS = 20;
 
 function startPoll(path: string) {
-  const child = spawn("python3", ["-c", POLL, path, `${PATIENCE_SECONDS}`], {
+  const child = spawn(PYTHON, ["-c", POLL, path, `${PATIENCE_SECONDS}`], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();

@@ -22,6 +22,7 @@ import { noise } from "../support/bytes.js";
 import { python, runProgram } from "../support/child.js";
 import { TestStore } from "../support/cli.js";
 import { CliMount } from "../support/cli-mount.js";
+import { PYTHON } from "../support/python.js";
 import { temporaryFolder } from "../support/temp.js";
 
 if (kernelTestsObstacle !== undefined) console.warn(`Kernel tests skipped: ${kernelTestsObstacle}`);
@@ -83,7 +84,7 @@ class Reader {
   #output = "";
 
   constructor(expected: string, found: string, seed: number) {
-    this.#process = spawn("python3", [LOAD, expected, found, String(seed)]);
+    this.#process = spawn(PYTHON, [LOAD, expected, found, String(seed)]);
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.on("data", (chunk) => {
         this.#output += chunk;
@@ -168,7 +169,7 @@ async function importAndCompare(store: TestStore, mount: CliMount, round: number
   const { status, stdout, stderr } = await store.run(["import", "--name", `import-${round}`, tree]);
   expect([status, stderr]).toEqual([0, ""]);
   const found = mount.path(stdout.trimEnd());
-  const compared = await runProgram("python3", [LOAD, tree, found]);
+  const compared = await runProgram(PYTHON, [LOAD, tree, found]);
   expect([compared.status, compared.stderr]).toEqual([0, ""]);
   rmSync(tree, { recursive: true });
 }

@@ -2,6 +2,7 @@
  * Programs run beside the test process, each with an end: what hangs is killed.
  */
 import { spawn } from "node:child_process";
+import { PYTHON } from "./python.js";
 
 export interface Outcome {
   /** `null` when a signal ended it. */
@@ -68,5 +69,5 @@ export async function outputOf(program: string, ...args: string[]): Promise<stri
 
 /** Runs a Python script; `args` are in sys.argv. What it prints; throws with its traceback. */
 export function python(script: string, ...args: string[]): Promise<string> {
-  return outputOf("python3", "-c", script, ...args);
+  return outputOf(PYTHON, "-c", script, ...args);
 }

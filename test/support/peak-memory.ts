@@ -3,6 +3,7 @@
  */
 import { type Outcome, runProgram } from "./child.js";
 import { CLI, type TestStore } from "./cli.js";
+import { PYTHON } from "./python.js";
 
 /** Runs a command, then writes the peak of its resident memory to stderr as a last line. */
 const SCRIPT = `
@@ -23,7 +24,7 @@ export async function measured(
   args: readonly string[],
   timeoutMs: number,
 ): Promise<MeasuredOutcome> {
-  const outcome = await runProgram("python3", ["-c", SCRIPT, process.execPath, CLI, ...args], {
+  const outcome = await runProgram(PYTHON, ["-c", SCRIPT, process.execPath, CLI, ...args], {
     env: store.environment,
     timeoutMs,
   });

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { EngineName } from "../../../src/fuse/engine.js";
 import { inspectMachine, mountObstacles } from "../../../src/fuse/preflight.js";
+import { PYTHON } from "../../support/python.js";
 
 /** Why kernel tests cannot run here, or `undefined`. */
 export const kernelTestsObstacle: string | undefined =
@@ -52,7 +53,7 @@ export function run(program: string, ...args: string[]): Promise<Output> {
 
 /** Runs a Python script; `args` are in sys.argv. */
 export function python(script: string, ...args: string[]): Promise<Output> {
-  return run("python3", "-c", script, ...args);
+  return run(PYTHON, "-c", script, ...args);
 }
 
 /** Whether something is mounted at `path`, by the mount table. */
