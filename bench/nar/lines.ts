@@ -17,7 +17,8 @@ export interface Places {
 
 /** What worker.mjs may be asked. */
 export type Task =
-  | { readonly type: "dump" | "hash"; readonly storePath: string }
+  | { readonly type: "dump"; readonly storePath: string }
+  | { readonly type: "hash"; readonly path: string }
   | { readonly type: "restore"; readonly nar: string; readonly dest: string };
 
 export interface Line {
@@ -69,10 +70,10 @@ export function lines(places: Places): Line[] {
       target: { started: 0.7 },
     },
     {
-      title: "hashing 20,000 small files",
+      title: "hash path of 20,000 small files on the disk",
       nix: `nix-hash --type sha256 ${small} > /dev/null`,
-      ours: `${tvix} nar dump ${smallStorePath} ${at} | sha256sum > /dev/null`,
-      task: { type: "hash", storePath: smallStorePath },
+      ours: `${tvix} hash path ${small} > /dev/null`,
+      task: { type: "hash", path: small },
       target: {},
     },
     restoring("a file of 1 GiB", bigNar),

@@ -30,9 +30,8 @@ export function report(times: readonly Times[], context: ReportContext): string 
     "Written by `make bench-nar`. Every number is from one run: Nix, `tvix-store` and a process of ours that has been",
     `running do each line in turn (A B C, C B A, …); times are medians of ${rounds} rounds, ratios medians of those within`,
     "each round: 2.00 means twice as fast as Nix. Nix reads the tree from the disk, we read it from the store, where its",
-    "content is checked against its digests; files are in the page cache. Pipes end in `cat > /dev/null`. Nix hashes with",
-    `\`nix-hash\`, we as a process with \`nar dump | sha256sum\`. Without process start means less the ${nixStartMs.toFixed(0)} ms`,
-    "that Nix takes for an empty file.",
+    "content is checked against its digests; files are in the page cache. Pipes end in `cat > /dev/null`.",
+    `Without process start means less the ${nixStartMs.toFixed(0)} ms that Nix takes for an empty file.`,
     "",
     `Machine: ${machine}. ${nixVersion}.`,
     ...(cpuPressure >= 1

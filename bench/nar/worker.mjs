@@ -9,7 +9,7 @@ import { createReadStream } from "node:fs";
 import { writeOut } from "../../dist/cli/output.js";
 import { openServices } from "../../dist/cli/services.js";
 import { findObject, parseObjectArgument } from "../../dist/cli/store-object.js";
-import { NarCalculator } from "../../dist/store/nar/calculation.js";
+import { hashTree } from "../../dist/store/import/hash-tree.js";
 import { renderNar } from "../../dist/store/nar/render.js";
 import { restoreNar } from "../../dist/store/nar/restore.js";
 
@@ -22,9 +22,12 @@ async function perform(task) {
     await restoreNar(source, Buffer.from(task.dest));
     return;
   }
+  if (task.type === "hash") {
+    hashTree(Buffer.from(task.path), "sha256");
+    return;
+  }
   const { node } = await findObject(parseObjectArgument(task.storePath), services);
-  if (task.type === "hash") await new NarCalculator(services).calculate(node);
-  else for await (const piece of renderNar(node, services)) await writeOut(piece);
+  for await (const piece of renderNar(node, services)) await writeOut(piece);
 }
 
 process.on("message", async (task) => {
