@@ -8,6 +8,7 @@ import type { ArgumentsCamelCase, Argv } from "yargs";
 import { StoreError } from "../base/errors.js";
 import { require } from "../base/require.js";
 import { EXIT_CODES, GLOBAL_OPTIONS, withEnvironment } from "./options.js";
+import { isTerminal, OutputClosed } from "./output.js";
 import { UsageError } from "./usage-error.js";
 
 const yargs = require("yargs") as typeof import("yargs").default;
@@ -107,7 +108,7 @@ function commandLine(words: readonly string[]): Argv {
     .strict()
     .demandCommand(1, "Say what to do")
     .epilogue(EXIT_CODES)
-    .wrap(Math.min(process.stdout.columns ?? 100, 100))
+    .wrap(Math.min(isTerminal ? process.stdout.columns : 100, 100))
     .exitProcess(false)
     .locale("en")
     // Its types do not know of plurals.
@@ -157,6 +158,7 @@ function helpCommand(): string {
 
 /** Prints what went wrong and tells the exit code for it. */
 function report(error: unknown): number {
+  if (error instanceof OutputClosed) return EXIT_FAILED;
   if (error instanceof UsageError || (error instanceof Error && error.name === "YError")) {
     process.stderr.write(`tvix-store: ${error.message}\nTry ${helpCommand()}\n`);
     return EXIT_USAGE;
@@ -169,12 +171,6 @@ function report(error: unknown): number {
   }
   return EXIT_FAILED;
 }
-
-// The reader of our output may stop early (`| head`): that ends the command, quietly.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  const failure = new StoreError("unavailable", `Cannot write to stdout: ${error.message}`);
-  process.exit(error.code === "EPIPE" ? EXIT_FAILED : report(failure));
-});
 
 try {
   await commandLine(process.argv.slice(2)).parseAsync();

@@ -48,7 +48,9 @@ async function hashNar(
   const refersToItself = references.some((reference) => reference.equals(storePath));
   const self = Buffer.from(storePath.basename.slice(0, HASH_TEXT_LENGTH));
   const hash = refersToItself ? new ModuloHasher(algorithm, self) : createHash(algorithm);
-  for await (const piece of renderNar(node, services, options)) hash.update(piece);
+  for await (const piece of renderNar(node, services, { ...options, transient: true })) {
+    hash.update(piece);
+  }
   return hash.digest();
 }
 
@@ -70,7 +72,7 @@ async function hashFile(
     );
   }
   const hash = createHash(ca.algorithm);
-  for await (const piece of reader.stream()) hash.update(piece);
+  for await (const piece of reader.stream(undefined, { transient: true })) hash.update(piece);
   return hash.digest();
 }
 

@@ -6,7 +6,14 @@ import { equalBytes } from "../../base/bytes.js";
 import { errnoOf } from "../../base/errors.js";
 import { Slab } from "../../base/slab.js";
 import { BytesReader, clampRange } from "../blob/memory.js";
-import type { BlobReader, BlobService, BlobWriter, ByteRange, ChunkMeta } from "../blob/service.js";
+import type {
+  BlobReader,
+  BlobService,
+  BlobWriter,
+  ByteRange,
+  ChunkMeta,
+  StreamOptions,
+} from "../blob/service.js";
 import { B3Digest, B3Hasher } from "../digest.js";
 import { damaged, missing, unreadable } from "./blob-errors.js";
 import { type BlobRecord, decodeRecord, encodeFile, encodeInline } from "./blob-record.js";
@@ -123,7 +130,10 @@ class BlobFileReader implements BlobReader {
 
   async read(offset: number, length: number): Promise<Uint8Array> {
     const { end } = clampRange(this.size, { offset, length });
-    const target = Buffer.allocUnsafe(Math.max(end - offset, 0));
+    return await this.#fill(Buffer.allocUnsafe(Math.max(end - offset, 0)), offset);
+  }
+
+  async #fill(target: Buffer, offset: number): Promise<Buffer> {
     for (let filled = 0; filled < target.length; ) {
       const { bytesRead } = await this.#handle
         .read(target, filled, target.length - filled, offset + filled)
@@ -136,16 +146,17 @@ class BlobFileReader implements BlobReader {
     return target;
   }
 
-  async *stream(range?: ByteRange): AsyncIterable<Uint8Array> {
+  async *stream(range?: ByteRange, options?: StreamOptions): AsyncIterable<Uint8Array> {
     const { offset, end } = clampRange(this.size, range);
     const hasher = offset === 0 && end === this.size ? new B3Hasher() : undefined;
+    const newTarget = options?.transient ? alternating(STREAM_BYTES) : Buffer.allocUnsafe;
     const readAt = (position: number) =>
-      this.read(position, Math.min(STREAM_BYTES, end - position));
-    let next: Promise<Uint8Array> | undefined = offset < end ? readAt(offset) : undefined;
+      this.#fill(newTarget(Math.min(STREAM_BYTES, end - position)), position);
+    let next: Promise<Buffer> | undefined = offset < end ? readAt(offset) : undefined;
     let position = offset;
     try {
       while (next !== undefined) {
-        const part: Uint8Array = await next;
+        const part: Buffer = await next;
         position += part.length;
         // While this part is hashed and used, the disk gives the next.
         next = position < end ? readAt(position) : undefined;
@@ -163,4 +174,15 @@ class BlobFileReader implements BlobReader {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#handle.close();
   }
+}
+
+/** Gives two pieces of memory in turn: one is used while the other is filled. */
+function alternating(bytes: number): (length: number) => Buffer {
+  const buffers: Buffer[] = [];
+  let turn = 0;
+  return (length) => {
+    turn = 1 - turn;
+    buffers[turn] ??= Buffer.allocUnsafe(bytes);
+    return (buffers[turn] as Buffer).subarray(0, length);
+  };
 }

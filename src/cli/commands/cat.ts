@@ -30,5 +30,7 @@ export async function handler(options: CatArguments): Promise<void> {
       `Blob ${node.digest} of ${path} is missing from the store`,
     );
   }
-  for await (const part of reader.stream()) await writeOut(part);
+  for await (const part of reader.stream(undefined, { transient: true })) {
+    await writeOut(part);
+  }
 }

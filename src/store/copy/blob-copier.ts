@@ -73,7 +73,7 @@ async function move(
     throw new StoreError("dangling-reference", `Blob ${digest} is missing from the source`);
   }
   await using writer = await to.openWrite(options);
-  for await (const piece of reader.stream()) {
+  for await (const piece of reader.stream(undefined, { transient: true })) {
     options.signal?.throwIfAborted();
     await writer.write(piece);
     onBytes(piece.length);

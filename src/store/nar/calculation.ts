@@ -91,7 +91,7 @@ export class NarCalculator {
 
   async #render(node: Node, signal: AbortSignal): Promise<NarHash> {
     const hasher = new NarHasher();
-    for await (const piece of renderNar(node, this.#services, { signal })) {
+    for await (const piece of renderNar(node, this.#services, { signal, transient: true })) {
       signal.throwIfAborted();
       hasher.update(piece);
     }

@@ -2,7 +2,12 @@
  * The contents of the files of a tree, checked for their length.
  */
 import { StoreError } from "../../base/errors.js";
-import type { BlobReader, BlobService, CallOptions } from "../../castore/blob/service.js";
+import type {
+  BlobReader,
+  BlobService,
+  CallOptions,
+  StreamOptions,
+} from "../../castore/blob/service.js";
 import type { FileNode } from "../../castore/node.js";
 import { describePlace, type Place } from "./walk.js";
 
@@ -23,7 +28,7 @@ export async function* readFile(
   place: Place,
   node: FileNode,
   blobs: BlobService,
-  options: CallOptions,
+  options: CallOptions & StreamOptions,
   range?: Range,
 ): AsyncGenerator<Uint8Array> {
   await using reader: BlobReader | undefined = await blobs.openRead(node.digest, options);
@@ -39,7 +44,7 @@ export async function* readFile(
   }
   const wanted = range === undefined ? node.size : BigInt(range.length);
   let restBytes = wanted;
-  for await (const piece of reader.stream(isWhole(range, node) ? undefined : range)) {
+  for await (const piece of reader.stream(isWhole(range, node) ? undefined : range, options)) {
     restBytes -= BigInt(piece.length);
     if (restBytes < 0n) break;
     yield piece;

@@ -3,7 +3,7 @@
  */
 import { setImmediate } from "node:timers/promises";
 import { mapOrdered } from "../../base/concurrency.js";
-import type { BlobService, CallOptions } from "../../castore/blob/service.js";
+import type { BlobService, CallOptions, StreamOptions } from "../../castore/blob/service.js";
 import type { DirectoryService } from "../../castore/directory/service.js";
 import type { Node } from "../../castore/node.js";
 import { readFile } from "./file-content.js";
@@ -23,8 +23,8 @@ export interface RenderServices {
 }
 
 /**
- * The NAR of `node`, piece by piece. The pieces are the consumer's to keep. Nothing is checked before the
- * first piece is pulled.
+ * The NAR of `node`, piece by piece. The pieces are the consumer's to keep, unless it says that it does not. Nothing
+ * is checked before the first piece is pulled.
  *
  * @throws {StoreError} `dangling-reference` when a blob or directory is missing, `corrupt` when a blob is
  *   not as long as its node says, `limit-exceeded` when directories are nested too deeply.
@@ -32,7 +32,7 @@ export interface RenderServices {
 export async function* renderNar(
   node: Node,
   { blobs, directories }: RenderServices,
-  options: CallOptions = {},
+  options: CallOptions & StreamOptions = {},
 ): AsyncGenerator<Uint8Array> {
   const ready: Uint8Array[] = [];
   const writer = new NarWriter((bytes) => ready.push(bytes));
@@ -48,7 +48,7 @@ export async function* renderNar(
   const places = walkTree(node, directories, options);
   const fetched = mapOrdered(places, LOOK_AHEAD, async (place) => ({
     place,
-    content: await fetchSmall(place, blobs, options),
+    content: await fetchSmall(place, blobs, { ...options, transient: false }),
   }));
   for await (const { place, content } of fetched) {
     if (++nodes % TURN_NODES === 0) await setImmediate();
@@ -83,7 +83,7 @@ export async function* renderNar(
 async function fetchSmall(
   place: Place,
   blobs: BlobService,
-  options: CallOptions,
+  options: CallOptions & StreamOptions,
 ): Promise<Uint8Array[] | undefined> {
   if (place.node.type !== "file" || place.node.size > LOOK_AHEAD_BLOB_BYTES) return undefined;
   const pieces: Uint8Array[] = [];

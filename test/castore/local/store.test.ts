@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { mkdir, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { getBlob, putBlob } from "../../../src/castore/blob/service.js";
 import type { B3Digest } from "../../../src/castore/digest.js";
@@ -29,6 +30,36 @@ afterEach(async () => {
 async function overwrite(store: LocalStore, table: string, digest: B3Digest, value: Uint8Array) {
   await store.index.commit(() => store.index.table(table).put(digest.bytes, value), 0);
 }
+
+describe("The stream of a large blob", () => {
+  const content = noise(5_500_000);
+
+  it("uses memory again for a caller that keeps no pieces", async () => {
+    const store = await openStore();
+    const { digest } = await putBlob(store.blobs, content);
+    await using reader = await store.blobs.openRead(digest);
+    const memory = new Set<ArrayBufferLike>();
+    let at = 0;
+    for await (const piece of reader?.stream(undefined, { transient: true }) ?? []) {
+      // Whoever is slow must not see the next piece arrive in this one.
+      await sleep(20);
+      expect(content.subarray(at, at + piece.length).equals(piece)).toBe(true);
+      at += piece.length;
+      memory.add(piece.buffer);
+    }
+    expect(at).toBe(content.length);
+    expect(memory.size).toBe(2);
+  });
+
+  it("leaves pieces alone that the caller may keep", async () => {
+    const store = await openStore();
+    const { digest } = await putBlob(store.blobs, content);
+    await using reader = await store.blobs.openRead(digest);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of reader?.stream() ?? []) pieces.push(piece);
+    expect(Buffer.concat(pieces).equals(content)).toBe(true);
+  });
+});
 
 describe("the store directory", () => {
   it("has the documented layout", async () => {

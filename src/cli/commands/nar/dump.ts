@@ -1,7 +1,7 @@
 import type { Argv } from "yargs";
 import { renderNar } from "../../../store/nar/render.js";
 import { STORE_OPTIONS, withEnvironment } from "../../options.js";
-import { writeOut } from "../../output.js";
+import { isTerminal, writeOut } from "../../output.js";
 import { openServices, type StoreArguments } from "../../services.js";
 import { findObject, parseObjectArgument } from "../../store-object.js";
 import { UsageError } from "../../usage-error.js";
@@ -19,11 +19,13 @@ export function builder(yargs: Argv): Argv {
 }
 
 export async function handler(options: DumpArguments): Promise<void> {
-  if (process.stdout.isTTY) {
+  if (isTerminal) {
     throw new UsageError("A NAR is not for a terminal: redirect stdout to a file or a program");
   }
   const reference = parseObjectArgument(options.path);
   await using services = await openServices(options, { create: false });
   const { node } = await findObject(reference, services);
-  for await (const part of renderNar(node, services)) await writeOut(part);
+  for await (const part of renderNar(node, services, { transient: true })) {
+    await writeOut(part);
+  }
 }
