@@ -53,8 +53,8 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * `bytes` in double quotes for a message. Control characters and bytes that are not UTF-8 are shown as
- * `\xNN`, so two different names never print alike and none can forge a log line.
+ * `bytes` in double quotes for a message. Control characters, also those of the direction of writing, and bytes
+ * that are not UTF-8 are shown as `\xNN`, so two different names never print alike and none can forge a log line.
  */
 export function quoteBytes(bytes: Uint8Array): string {
   const text = decodeUtf8(bytes);
@@ -65,7 +65,7 @@ export function quoteBytes(bytes: Uint8Array): string {
             ? hexEscape(byte)
             : String.fromCharCode(byte),
         ).join("")
-      : text.replace(/["\\\p{Cc}]/gu, (character) =>
+      : text.replace(/["\\\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (character) =>
           Array.from(Buffer.from(character), hexEscape).join(""),
         );
   return `"${escaped}"`;

@@ -43,6 +43,7 @@ export function routeOf(
       if (first === "nix-cache-info")
         return { name: "cache-info", get: (exchange) => downloads.cacheInfo(exchange) };
       if (first === "style.css") return { name: "style", get: (exchange) => pages.style(exchange) };
+      if (first === "icon.svg") return { name: "icon", get: (exchange) => pages.icon(exchange) };
       const narinfo = NARINFO.exec(first)?.[1];
       if (narinfo !== undefined) {
         return {

@@ -119,7 +119,15 @@ export class HttpServer {
       }),
       files: new CacheFileHandlers({ services, responder, uploads }),
       uploads: new UploadHandlers({ services: { ...services, pathInfos }, calculator, uploads }),
-      pages: new Pages({ services, responder, publicKeys }),
+      pages: new Pages({
+        services,
+        responder,
+        terms: () => ({
+          publicKeys,
+          takesUploads: options.allowUpload ?? false,
+          asksForToken: this.#access.tokens !== undefined,
+        }),
+      }),
     };
     this.#server = createServer(
       {

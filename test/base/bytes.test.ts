@@ -8,6 +8,7 @@ describe("quoteBytes()", () => {
     ["a newline and an escape sequence", Buffer.from("a\n\x1b[31m"), '"a\\x0a\\x1b[31m"'],
     ["quotes and backslashes", Buffer.from('"\\x'), '"\\x22\\x5cx"'],
     ["bytes that are not UTF-8", Buffer.from([0x61, 0xff, 0xfe]), '"a\\xff\\xfe"'],
+    ["what turns the direction", Buffer.from("a\u202egnp.exe"), '"a\\xe2\\x80\\xaegnp.exe"'],
     ["C1 control characters", Buffer.from("\u009b"), '"\\xc2\\x9b"'],
   ])("shows %s", (_title, bytes, text) => expect(quoteBytes(bytes)).toBe(text));
 

@@ -6,6 +6,7 @@ import type { Node } from "../../castore/node.js";
 import type { PathInfo } from "../../store/path-info.js";
 import { StorePath } from "../../store/store-path.js";
 import type { CacheServices } from "../services.js";
+import { linkTarget } from "./links.js";
 
 export interface FoundNode {
   readonly pathInfo: PathInfo;
@@ -14,29 +15,40 @@ export interface FoundNode {
   readonly below: readonly Buffer[];
 }
 
+/** A symlink on the way leads elsewhere: what is looked for may be at these segments. */
+export interface Detour {
+  readonly segments: readonly Buffer[];
+}
+
 /**
  * What `segments`, a store path's `<hash>-<name>` and names below it, lead to; `undefined` when that is nothing.
- * Symlinks on the way are not followed.
+ * A symlink at their end is what was looked for.
  */
 export async function findNode(
   segments: readonly Buffer[],
   services: CacheServices,
   signal: AbortSignal,
-): Promise<FoundNode | undefined> {
+): Promise<FoundNode | Detour | undefined> {
   const [first, ...below] = segments;
   const storePath = first && readStorePath(first.toString());
   const pathInfo = storePath && (await services.pathInfos.get(storePath.hash, { signal }));
   if (pathInfo === undefined || pathInfo.storePath.name !== storePath?.name) return undefined;
-  let node: Node | undefined = pathInfo.node;
-  for (const name of below) {
-    if (node?.type !== "directory") return undefined;
+  let node: Node = pathInfo.node;
+  for (const [depth, name] of below.entries()) {
+    if (node.type === "symlink") {
+      const way = linkTarget(storePath, below.slice(0, depth), node.target);
+      return way && { segments: [...way, ...below.slice(depth)] };
+    }
+    if (node.type === "file") return undefined;
     const directory = await services.directories.get(node.digest, { signal });
     if (directory === undefined) {
       throw new StoreError("dangling-reference", `Directory ${node.digest} is missing`);
     }
-    node = directory.get(name);
+    const child = directory.get(name);
+    if (child === undefined) return undefined;
+    node = child;
   }
-  return node && { pathInfo, node, below };
+  return { pathInfo, node, below };
 }
 
 function readStorePath(text: string): StorePath | undefined {

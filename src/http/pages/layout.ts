@@ -3,40 +3,32 @@
  */
 import { html, type Markup } from "./html.js";
 
-/** Nothing but our own style sheet is loaded, nothing is run, and nobody frames us. */
+/** Nothing but our own style sheet and icon is loaded, nothing is run, and nobody frames us. */
 export const PAGE_POLICY =
-  "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+  "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-export const STYLE = `
-:root { color-scheme: light dark; }
-body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif; }
-nav a { margin-right: 1rem; }
-h1 { font-size: 1.4rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.1rem; margin-top: 2rem; }
-pre, code, td, th { font-family: ui-monospace, monospace; font-size: 0.9rem; }
-pre { overflow-x: auto; padding: 0.8rem; border: 1px solid #8884; border-radius: 4px; }
-table { border-collapse: collapse; width: 100%; }
-td, th { text-align: left; padding: 0.15rem 0.8rem 0.15rem 0; overflow-wrap: anywhere; }
-td.number, th.number { text-align: right; white-space: nowrap; }
-tr:hover { background: #8881; }
-input { font: inherit; width: 20rem; max-width: 70%; }
-.note { opacity: 0.7; }
-`;
-
-/** A whole page called `title`. */
-export function page(title: string, content: Markup): Markup {
+/** A whole page called `title`, with `search` in its search field. */
+export function page(title: string, content: Markup, search = ""): Markup {
   return html`<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title} · tvix-store</title>
+<link rel="icon" href="/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/style.css">
 </head>
 <body>
-<nav><a href="/">tvix-store</a><a href="/browse/">Store paths</a></nav>
-<h1>${title}</h1>
+<header>
+<nav aria-label="Pages"><a href="/">tvix-store</a><a href="/browse/">Store paths</a></nav>
+<form action="/browse/" method="get" role="search">
+<input type="search" name="q" value="${search}" aria-label="Search store paths" placeholder="part of a name or hash">
+<button>Search</button>
+</form>
+</header>
+<main>
 ${content}
+</main>
 </body>
 </html>
 `;

@@ -6,12 +6,22 @@ import { encodeSegment } from "../request-target.js";
 
 /** The page about what lies at `below` in a store path. */
 export function browseLink(storePath: StorePath, below: readonly Uint8Array[] = []): string {
-  return ["/browse", ...segmentsOf(storePath, below)].join("/");
+  return browseLinkTo(segmentsOf(storePath, below));
 }
 
 /** The content itself. */
 export function rawLink(storePath: StorePath, below: readonly Uint8Array[] = []): string {
-  return [STORE_DIR, ...segmentsOf(storePath, below)].join("/");
+  return rawLinkTo(segmentsOf(storePath, below));
+}
+
+/** The page about what lies at `segments` below the store folder. */
+export function browseLinkTo(segments: readonly Uint8Array[]): string {
+  return ["/browse", ...segments.map(encodeSegment)].join("/");
+}
+
+/** The content of what lies there. */
+export function rawLinkTo(segments: readonly Uint8Array[]): string {
+  return [STORE_DIR, ...segments.map(encodeSegment)].join("/");
 }
 
 /**
@@ -28,10 +38,9 @@ export function linkTarget(
   if (isAbsolute && !text.startsWith(`${STORE_DIR}/`)) return undefined;
   const way = isAbsolute
     ? []
-    : [storePath.basename, ...below.map((name) => Buffer.from(name).toString("latin1"))].slice(
-        0,
-        -1,
-      );
+    : segmentsOf(storePath, below)
+        .slice(0, -1)
+        .map((name) => Buffer.from(name).toString("latin1"));
   for (const part of text.slice(isAbsolute ? STORE_DIR.length : 0).split("/")) {
     if (part === "..") {
       // Above the store there is nothing to show.
@@ -43,11 +52,6 @@ export function linkTarget(
   return way.length === 0 ? undefined : way.map((part) => Buffer.from(part, "latin1"));
 }
 
-/** `segments` below the store folder, as {@link rawLink} writes them. */
-export function rawLinkTo(segments: readonly Uint8Array[]): string {
-  return [STORE_DIR, ...segments.map(encodeSegment)].join("/");
-}
-
-function segmentsOf(storePath: StorePath, below: readonly Uint8Array[]): string[] {
-  return [encodeSegment(Buffer.from(storePath.basename)), ...below.map(encodeSegment)];
+function segmentsOf(storePath: StorePath, below: readonly Uint8Array[]): readonly Uint8Array[] {
+  return [Buffer.from(storePath.basename), ...below];
 }

@@ -1,41 +1,52 @@
 import { readableSize } from "../../base/readable-size.js";
-import type { Snapshot } from "./catalogue.js";
+import type { CatalogueEntry, Snapshot } from "./catalogue.js";
+import { counted } from "./counted.js";
 import { html, type Markup } from "./html.js";
 import { page } from "./layout.js";
-import { browseLink } from "./links.js";
+import { Paging } from "./paging.js";
+import { pathLink } from "./path-link.js";
 
-const ROWS_MAX = 200;
+const ROWS_MAX = 100;
 
-/** Store paths, those that contain `search`, from number `offset` on. */
-export function listPage(snapshot: Snapshot, search: string, offset: number): Markup {
+/** Store paths, those that match `search`, from number `from` on. */
+export function listPage(snapshot: Snapshot, search: string, from: number): Markup {
   const found = snapshot.search(search);
-  const shown = found.slice(offset, offset + ROWS_MAX);
-  const linkTo = (start: number, label: string) =>
-    html`<a href="/browse/?q=${encodeURIComponent(search)}&amp;from=${start}">${label}</a> `;
-  const rows = shown.map(
-    ({ storePath, narSize, references }) => html`<tr>
-<td><a href="${browseLink(storePath)}">${storePath.basename}</a></td>
+  const paging = new Paging(found.length, ROWS_MAX, from);
+  const title = search === "" ? "Store paths" : `Store paths with “${search}”`;
+  const rows = found.slice(paging.start, paging.end).map(({ storePath, narSize, references }) => {
+    const referrers = snapshot.referrersOf(storePath).length;
+    return html`<tr><td>${pathLink(storePath)}</td>
 <td class="number">${readableSize(narSize)}</td>
-<td class="number">${references.length}</td>
-<td class="number">${snapshot.referrersOf(storePath).length}</td></tr>
-`,
-  );
-  const more = [
-    ...(offset > 0 ? [linkTo(Math.max(offset - ROWS_MAX, 0), "before")] : []),
-    ...(offset + ROWS_MAX < found.length ? [linkTo(offset + ROWS_MAX, "after")] : []),
-  ];
-  const limit = snapshot.isWhole
-    ? html``
-    : html`<p class="note">There are more store paths than can be listed here.</p>`;
+<td class="number">${withUnit(references.length, "reference")}</td>
+<td class="number">${withUnit(referrers, "referrer")}</td></tr>
+`;
+  });
+  const table = html`<table class="paths">
+<thead><tr><th>path</th><th class="number">NAR size</th><th class="number">references</th>
+<th class="number">referrers</th></tr></thead>
+<tbody>
+${rows}</tbody></table>
+${paging.links((row) => `/browse/?q=${encodeURIComponent(search)}&from=${row}`)}`;
   return page(
-    "Store paths",
-    html`<form action="/browse/" method="get">
-<input type="search" name="q" value="${search}" aria-label="Search" placeholder="part of a name or hash">
-<button>Search</button></form>
-<p class="note">${found.length} of ${snapshot.entries.length} store paths</p>
-<table><tr><th>path</th><th class="number">NAR size</th><th class="number">references</th>
-<th class="number">referrers</th></tr>
-${rows}</table>
-<p>${more}</p>${limit}`,
+    title,
+    html`<h1>${title}</h1>
+<p class="note">${summary(snapshot, found)}</p>
+${rows.length === 0 ? html`` : table}`,
+    search,
   );
+}
+
+function summary({ entries, isWhole }: Snapshot, found: readonly CatalogueEntry[]): string {
+  if (entries.length === 0) return "There are no store paths yet.";
+  const all = counted(entries.length, "store path");
+  const which = found.length === entries.length ? all : `${found.length} of ${all}`;
+  const size = found.reduce((sum, { narSize }) => sum + narSize, 0n);
+  const rest = isWhole ? "" : " There are more than can be listed here.";
+  return `${which}, ${readableSize(size)} as NARs.${rest}`;
+}
+
+/** The unit is shown where there is no room for columns with a title. */
+function withUnit(count: number, one: string): Markup {
+  const [number = "", unit = ""] = counted(count, one).split(" ");
+  return html`${number}<span class="unit"> ${unit}</span>`;
 }

@@ -1,112 +1,103 @@
 /**
  * Pages about what is in a store path.
  */
-import { decodeUtf8, quoteBytes } from "../../base/bytes.js";
 import { readableSize } from "../../base/readable-size.js";
-import type { Directory } from "../../castore/directory.js";
-import type { Node } from "../../castore/node.js";
-import { formatContentAddress } from "../../store/content-address.js";
-import { formatHash } from "../../store/nix-hash.js";
-import type { PathInfo } from "../../store/path-info.js";
-import { formatSignature } from "../../store/signature/signature-text.js";
-import type { StorePath } from "../../store/store-path.js";
+import type { FileNode, SymlinkNode } from "../../castore/node.js";
 import type { FoundNode } from "./find-node.js";
+import { type Folder, folderTable } from "./folder-table.js";
 import { html, type Markup } from "./html.js";
 import { page } from "./layout.js";
-import { browseLink, rawLink } from "./links.js";
+import { linkedText } from "./linked-text.js";
+import { browseLink, browseLinkTo, linkTarget, rawLink } from "./links.js";
+import { pathName } from "./path-link.js";
+import { aboutPath, type Surroundings, summaryOf } from "./path-sections.js";
+import { textOf } from "./text-of.js";
 
-const ROWS_MAX = 5_000;
+/** The beginning of a file. */
+export interface Preview {
+  /** `undefined` when it is not text. */
+  readonly text: string | undefined;
+  readonly isWhole: boolean;
+}
 
 export interface NodePageContent {
   /** Of a directory. */
-  readonly directory?: Directory | undefined;
-  /** The beginning of a file that is text. */
-  readonly text?: string | undefined;
-  readonly referrers: readonly StorePath[];
+  readonly folder?: Folder | undefined;
+  /** Of a file. */
+  readonly preview?: Preview | undefined;
+  /** Of a whole store path. */
+  readonly surroundings?: Surroundings | undefined;
 }
 
 /** What there is to see at one place. */
 export function nodePage(found: FoundNode, content: NodePageContent): Markup {
-  const { pathInfo, node, below } = found;
+  const { pathInfo, below } = found;
   const { storePath } = pathInfo;
+  const { surroundings } = content;
+  const last = below.at(-1);
   const title = [storePath.basename, ...below.map(textOf)].join("/");
-  const about = below.length === 0 ? aboutPath(pathInfo, content.referrers) : html``;
-  const up =
-    below.length === 0
-      ? html``
-      : html`<p><a href="${browseLink(storePath, below.slice(0, -1))}">up</a></p>`;
-  return page(title, html`${up}${aboutNode(found, node, content)}${about}`);
+  const body = nodeBody(found, content);
+  return page(
+    title,
+    html`${placeOf(found)}
+<h1><bdi>${last === undefined ? storePath.name : textOf(last)}</bdi></h1>
+${
+  surroundings === undefined
+    ? body
+    : html`${summaryOf(pathInfo, surroundings)}
+<h2>Contents</h2>
+${body}${aboutPath(pathInfo, surroundings)}`
+}`,
+  );
 }
 
-function aboutNode({ pathInfo, below }: FoundNode, node: Node, content: NodePageContent): Markup {
-  const { storePath } = pathInfo;
-  const raw = rawLink(storePath, below);
+/** The whole path, in which every folder is a link. */
+function placeOf({ pathInfo: { storePath }, below }: FoundNode): Markup {
+  const names = below.map((name, index) => {
+    const text = html`<bdi>${textOf(name)}</bdi>`;
+    if (index === below.length - 1) return html`/<wbr>${text}`;
+    return html`/<wbr><a href="${browseLink(storePath, below.slice(0, index + 1))}">${text}</a>`;
+  });
+  const root = pathName(storePath);
+  const top = below.length === 0 ? root : html`<a href="${browseLink(storePath)}">${root}</a>`;
+  return html`<nav class="place" aria-label="Place"><a href="/browse/">/nix/store</a>/<wbr>${top}${names}</nav>`;
+}
+
+function nodeBody(found: FoundNode, { folder, preview }: NodePageContent): Markup {
+  const { storePath } = found.pathInfo;
+  const { node, below } = found;
   switch (node.type) {
     case "directory":
-      return directoryTable(storePath, below, content.directory as Directory);
+      return folderTable(storePath, below, folder as Folder);
     case "symlink":
-      return html`<p>A symlink to <code>${textOf(node.target)}</code>. <a href="${raw}">Follow it</a></p>`;
-    case "file": {
-      const kind = node.executable ? "An executable file" : "A file";
-      const text = content.text === undefined ? html`` : html`<pre>${content.text}</pre>`;
-      return html`<p>${kind} of ${readableSize(node.size)}. <a href="${raw}">Open it</a></p>${text}`;
-    }
+      return symlinkBody(found, node);
+    case "file":
+      return fileBody(node, rawLink(storePath, below), preview as Preview);
   }
 }
 
-function directoryTable(
-  storePath: StorePath,
-  below: readonly Buffer[],
-  directory: Directory,
+function symlinkBody({ pathInfo, below }: FoundNode, { target }: SymlinkNode): Markup {
+  const way = linkTarget(pathInfo.storePath, below, target);
+  const where =
+    way === undefined
+      ? html`It leads out of the store.`
+      : html`<a href="${browseLinkTo(way)}">Follow it</a>`;
+  return html`<p>A symlink to <code>${textOf(target)}</code>. ${where}</p>`;
+}
+
+function fileBody(
+  { executable, size, digest }: FileNode,
+  raw: string,
+  { text, isWhole }: Preview,
 ): Markup {
-  const rows: Markup[] = [];
-  for (const { name, node } of directory.entries()) {
-    if (rows.length === ROWS_MAX) break;
-    const place = [...below, name];
-    const link = html`<a href="${browseLink(storePath, place)}">${textOf(name)}</a>`;
-    rows.push(html`<tr><td>${link}${node.type === "directory" ? "/" : ""}</td>
-<td class="number">${node.type === "file" ? readableSize(node.size) : ""}</td>
-<td>${describe(node)}</td></tr>
-`);
-  }
-  const more =
-    directory.count > ROWS_MAX
-      ? html`<p class="note">The first ${ROWS_MAX} of ${directory.count} entries.</p>`
-      : html``;
-  return html`<table><tr><th>name</th><th class="number">size</th><th></th></tr>
-${rows}</table>${more}`;
-}
-
-function describe(node: Node): string {
-  if (node.type === "symlink") return `→ ${textOf(node.target)}`;
-  if (node.type === "directory") return `${node.size} entries`;
-  return node.executable ? "executable" : "";
-}
-
-function aboutPath(pathInfo: PathInfo, referrers: readonly StorePath[]): Markup {
-  const { narSha256, narSize, references, deriver, ca, signatures } = pathInfo;
-  const facts: [string, string][] = [
-    ["NAR size", `${narSize} bytes`],
-    ["NAR hash", formatHash({ algorithm: "sha256", digest: narSha256 })],
-    ...(deriver ? ([["deriver", `${deriver.basename}.drv`]] as [string, string][]) : []),
-    ...(ca ? ([["content address", formatContentAddress(ca)]] as [string, string][]) : []),
-    ...signatures.map((each): [string, string] => ["signature", formatSignature(each)]),
-  ];
-  const rows = facts.map(([name, value]) => html`<tr><th>${name}</th><td>${value}</td></tr>\n`);
-  return html`<h2>About</h2><table>${rows}</table>
-<h2>References</h2>${pathList(references)}
-<h2>Referrers</h2>${pathList(referrers)}`;
-}
-
-function pathList(paths: readonly StorePath[]): Markup {
-  if (paths.length === 0) return html`<p class="note">none</p>`;
-  const items = paths
-    .slice(0, ROWS_MAX)
-    .map((path) => html`<li><a href="${browseLink(path)}">${path.basename}</a></li>\n`);
-  return html`<ul>${items}</ul>`;
-}
-
-/** A name as people can read it; what is not UTF-8 appears quoted. */
-export function textOf(bytes: Uint8Array): string {
-  return decodeUtf8(bytes) ?? quoteBytes(bytes);
+  const kind = executable ? "An executable file" : "A file";
+  const shown =
+    text === undefined
+      ? html`<p class="note">It is not text, so it is not shown here.</p>`
+      : // The first newline of a <pre> is not part of it.
+        html`<pre tabindex="0">\n${linkedText(text)}</pre>
+${isWhole ? html`` : html`<p class="note">This is its beginning.</p>`}`;
+  return html`<p>${kind} of ${readableSize(size)}. <a href="${raw}">Open it</a></p>
+${text === "" ? html`` : shown}
+<p class="note">Its content is <code>${String(digest)}</code>.</p>`;
 }
