@@ -1,6 +1,6 @@
 # Each command does all the set-up it needs, and none of it twice.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-grpc bench-http bench-mount bench-nar bench-references fuzz torture soak build setup setup-test clean
+.PHONY: help run test check bench bench-grpc bench-http bench-mount bench-nar bench-references fuzz torture soak screenshots build setup setup-test clean
 
 # Keeps Ctrl-C away from make itself, which would call a clean end an interrupt.
 OWN_GROUP := $(if $(shell command -v python3),python3 scripts/own-group.py)
@@ -32,7 +32,8 @@ bench-mount: build ## Measure mounts, the disk and squashfs side by side: docs/b
 	@sh scripts/system-packages.sh gcc squashfuse squashfs-tools
 	@npm run --silent bench:mount
 
-bench-nar: setup-test build ## Measure NARs beside Nix itself: docs/bench/nar.md
+bench-nar: build ## Measure NARs beside Nix itself: docs/bench/nar.md
+	@sh scripts/system-packages.sh nix
 	@npm run --silent bench:nar
 
 bench-references: build ## Measure what looking for references costs an import
@@ -47,14 +48,17 @@ torture: build ## The long tests: imports killed over and over
 soak: build ## An hour of mixed load on a mount, with imports beside it (TVIX_SOAK_MINUTES=60)
 	@npm run --silent soak
 
+screenshots: setup-test build ## Take the pictures of pages in docs/images/ anew
+	@node scripts/screenshots.mjs
+
 build: setup ## Compile src/ into dist/
 	@npm run --silent build
 
 setup: ## Install what building and mounting need: system packages, node_modules
 	@sh scripts/setup.sh
 
-setup-test: setup ## Install what the tests need on top: Nix, to compare with
-	@sh scripts/setup.sh nix
+setup-test: setup ## Install what the tests need on top: Nix to compare with, Chromium to look with
+	@sh scripts/setup.sh nix chromium
 
 clean: ## Remove what was built and installed here; stores and system packages stay
 	rm -rf dist bench/build node_modules coverage src/gen

@@ -2,9 +2,9 @@ import { defineConfig } from "vitest/config";
 
 /** Mounts for two minutes and needs nobody's quiet. */
 const soak = "test/soak/**/*.test.ts";
-/** Tests of commands, as processes of their own; two at a time do not disturb each other. */
+/** Tests of commands, and with a browser, as processes of their own; two at a time do not disturb each other. */
 const commands = {
-  include: ["test/cli/**/*.test.ts", soak],
+  include: ["test/cli/**/*.test.ts", "test/**/*.browser.test.ts", soak],
   exclude: ["test/cli/memory.test.ts", "test/cli/**/*.kernel.test.ts"],
 };
 /** Tests that mount through the kernel or measure: they share /dev/fuse, memory and time. */

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prepares this machine: system packages, then node_modules. A second run finds nothing to do.
-# With the argument "nix" it installs Nix as well, which only the tests use.
+# Its arguments are more packages to install: "nix" and "chromium", which only the tests use.
 set -eu
 cd "$(dirname "$0")/.."
 

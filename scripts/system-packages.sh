@@ -1,6 +1,6 @@
 #!/bin/sh
 # system-packages.sh NAME...: installs those that are missing, with apt and as root. NAME is one of
-# libfuse2, fuse3, nix, and for measurements gcc, squashfuse, squashfs-tools, nginx, wrk, curl.
+# libfuse2, fuse3, for tests nix, chromium, and for measurements gcc, squashfuse, squashfs-tools, nginx, wrk, curl.
 # Where that is impossible it says what is missing and succeeds: most of tvix-store works without.
 set -eu
 
@@ -10,6 +10,7 @@ present() {
     libfuse2) PATH="$PATH:/sbin:/usr/sbin" ldconfig -p 2>/dev/null | grep -q 'libfuse\.so\.2 ' ;;
     fuse3) command -v fusermount3 >/dev/null ;;
     nix) command -v nix-store >/dev/null ;;
+    chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
     gcc) echo '#include <pthread.h>' | gcc -E -x c - >/dev/null 2>&1 ;;
     nginx) PATH="$PATH:/usr/sbin" command -v nginx >/dev/null ;;
     wrk|curl) command -v "$1" >/dev/null ;;
@@ -21,7 +22,7 @@ present() {
 
 missing() {
   for name in "$@"; do
-    present "$name" || case $name in
+    present "$name" >/dev/null || case $name in
       nix) echo nix-bin ;;
       gcc) echo gcc libc6-dev ;;
       nginx) echo nginx-light ;;
@@ -40,7 +41,11 @@ if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
   # shellcheck disable=SC2086 # both are lists of words
   {
     apt-get $options -qq update || echo "apt-get update failed; trying with the lists at hand" >&2
-    apt-get $options -qq -y --no-install-recommends install $packages || true
+    # One at a time where they cannot be had together: not every distribution has them all.
+    apt-get $options -qq -y --no-install-recommends install $packages ||
+      for package in $packages; do
+        apt-get $options -qq -y --no-install-recommends install "$package" || true
+      done
   } </dev/null >/dev/null
   packages=$(missing "$@" | tr '\n' ' ')
 fi
@@ -48,5 +53,6 @@ fi
 if [ -n "$packages" ]; then
   echo "Missing: $packages" >&2
   echo "On Debian or Ubuntu: sudo apt-get install --no-install-recommends $packages" >&2
-  echo "Going on without: mounting needs libfuse2 and fuse3, the comparisons with Nix need nix-bin." >&2
+  echo "Going on without: mounting needs libfuse2 and fuse3, the comparisons with Nix need nix-bin," >&2
+  echo "the tests of pages need chromium." >&2
 fi
