@@ -37,7 +37,7 @@ export class Substitution {
     this.#upstreams = openUpstreams(options, first, this.#log);
   }
 
-  service(behind: Pick<SubstitutingOptions, "local" | "targets" | "nars">) {
+  service(behind: Pick<SubstitutingOptions, "local" | "targets" | "stageTree" | "nars">) {
     return new SubstitutingPathInfoService({
       ...behind,
       upstreams: this.#upstreams,

@@ -3,7 +3,7 @@ import { isStoreError, StoreError } from "../../base/errors.js";
 import type { Logger } from "../../base/log.js";
 import { SingleFlight } from "../../base/single-flight.js";
 import type { CallOptions } from "../../castore/blob/service.js";
-import type { TreeTargets } from "../../castore/tree-upload.js";
+import type { StagedTree, TreeTargets } from "../../castore/tree-upload.js";
 import { findMissing } from "../completeness.js";
 import { verifyContentAddress } from "../content-address-verify.js";
 import { NarCalculator } from "../nar/calculation.js";
@@ -23,6 +23,8 @@ export interface SubstitutingOptions {
   readonly local: PathInfoService;
   /** Where content goes. */
   readonly targets: TreeTargets;
+  /** A cheaper way there for the content of one path. */
+  readonly stageTree?: (() => StagedTree) | undefined;
   /** What is known of NARs that are here. */
   readonly nars?: NarRecords | undefined;
   readonly upstreams: Upstreams;
@@ -140,13 +142,17 @@ export class SubstitutingPathInfoService implements PathInfoService {
 
   async #download({ narinfo, upstream }: Offer, signal: AbortSignal) {
     const key = toHex(narinfo.storePath.hash);
-    return await receiveNar(narinfo, upstream.nar(narinfo, { signal }), this.#options.targets, {
+    const staged = this.#options.stageTree?.();
+    const source = upstream.nar(narinfo, { signal });
+    const tree = await receiveNar(narinfo, source, staged ?? this.#options.targets, {
       ...this.#options.nar,
       signal,
       onBytes: (bytes) => {
         for (const listener of this.#listeners) listener(key, bytes);
       },
     });
+    await staged?.settle();
+    return tree;
   }
 }
 

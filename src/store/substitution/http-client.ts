@@ -96,8 +96,7 @@ export class HttpClient {
       let timer: NodeJS.Timeout | undefined;
       const limit = (timeoutMs: number, what: string): void => {
         clearTimeout(timer);
-        const late = new HttpFailure("stall", `${what} for ${timeoutMs / 1000} s`);
-        timer = setTimeout(() => request.destroy(late), timeoutMs);
+        timer = setTimeout(() => request.destroy(stalled(what, timeoutMs)), timeoutMs);
       };
       const onAbort = (): void => void request.destroy();
       signal?.addEventListener("abort", onAbort);
@@ -151,8 +150,10 @@ async function* bodyOf(
     if (signal?.aborted) onAbort();
     for (;;) {
       // Runs only while we wait: a slow disk on our side is no stall of theirs.
-      const late = new HttpFailure("stall", `nothing came for ${stallTimeoutMs / 1000} s`);
-      const timer = setTimeout(() => response.destroy(late), stallTimeoutMs);
+      const timer = setTimeout(
+        () => response.destroy(stalled("nothing came", stallTimeoutMs)),
+        stallTimeoutMs,
+      );
       const { done, value } = await pieces.next().finally(() => clearTimeout(timer));
       if (done) return;
       yield value;
@@ -163,6 +164,10 @@ async function* bodyOf(
     signal?.removeEventListener("abort", onAbort);
     if (!response.complete) response.destroy();
   }
+}
+
+function stalled(what: string, timeoutMs: number): HttpFailure {
+  return new HttpFailure("stall", `${what} for ${timeoutMs / 1000} s`);
 }
 
 function discard(response: IncomingMessage): void {
