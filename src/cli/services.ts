@@ -91,12 +91,11 @@ export async function openServices(
     const local = await openPathInfos(addresses.pathInfos, options.storeDir, stores, remote);
     const nars = await openNarRecords(addresses.pathInfos, options.storeDir, stores);
     const uploads = await openUploadRecords(addresses.pathInfos, options.storeDir, stores);
-    const substitution = behind?.service({
-      local,
-      targets: { blobs, directories },
-      stageTree: await stages(addresses, stores),
-      nars,
-    });
+    const targets = { blobs, directories };
+    const stageTree = await stages(addresses, stores);
+    const folder = localFolder(addresses.pathInfos, options.storeDir);
+    const index = folder === undefined ? undefined : (await stores.open(folder)).index;
+    const substitution = behind?.service({ local, targets, stageTree, nars }, index);
     const pathInfos = substitution ?? local;
     return {
       blobs,
@@ -152,18 +151,16 @@ export async function openFarServices(
   const pathInfos = isRemote(addresses.pathInfos)
     ? remote?.pathInfos(addresses.pathInfos)
     : undefined;
-  const substitution = behind?.service({
-    local: pathInfos ?? new LocalPathInfoService(index),
-    targets: {
-      blobs: blobs ?? near.blobs.blobs,
-      directories: directories ?? near.directories.directories,
-    },
-    stageTree:
-      blobs === undefined && directories === undefined && near.blobs === near.directories
-        ? () => near.blobs.stageTree()
-        : undefined,
-    nars: pathInfos === undefined ? new LocalNarRecords(index) : undefined,
-  });
+  const hasLocalContent = blobs === undefined && directories === undefined;
+  const stageTree =
+    hasLocalContent && near.blobs === near.directories ? () => near.blobs.stageTree() : undefined;
+  const targets = {
+    blobs: blobs ?? near.blobs.blobs,
+    directories: directories ?? near.directories.directories,
+  };
+  const local = pathInfos ?? new LocalPathInfoService(index);
+  const nars = pathInfos === undefined ? new LocalNarRecords(index) : undefined;
+  const substitution = behind?.service({ local, targets, stageTree, nars }, index);
   return { blobs, directories, pathInfos: substitution ?? pathInfos, substitution };
 }
 

@@ -3,6 +3,7 @@
  */
 import { isStoreError } from "../base/errors.js";
 import type { Logger } from "../base/log.js";
+import type { IndexDatabase } from "../castore/local/index-database.js";
 import {
   type SubstitutingOptions,
   SubstitutingPathInfoService,
@@ -12,6 +13,7 @@ import type { CacheFetcher } from "../store/substitution/cache-fetcher.js";
 import { CircuitBreaker } from "../store/substitution/circuit-breaker.js";
 import { FolderFetcher } from "../store/substitution/folder-fetcher.js";
 import { HttpFetcher } from "../store/substitution/http-fetcher.js";
+import { KeptAnswers } from "../store/substitution/kept-answers.js";
 import { Netrc } from "../store/substitution/netrc.js";
 import { Upstream } from "../store/substitution/upstream.js";
 import { Upstreams } from "../store/substitution/upstreams.js";
@@ -25,19 +27,29 @@ import { UsageError } from "./usage-error.js";
 
 /** What the options say about binary caches, ready to stand behind the other services. */
 export class Substitution {
-  readonly #upstreams: Upstreams;
+  readonly #open: (kept: KeptAnswers | undefined) => Upstreams;
+  readonly #options: SubstitutionArguments;
   readonly #log: Logger;
+  #upstreams: Upstreams | undefined;
+  #kept: KeptAnswers | undefined;
 
   /**
    * @param first the cache that is the path info service
    * @throws {UsageError} for a bad address or key. @throws {StoreError} for a bad netrc file.
    */
   constructor(options: SubstitutionArguments & LogArguments, first: CacheAddress | undefined) {
+    this.#options = options;
     this.#log = createLogger(options);
-    this.#upstreams = openUpstreams(options, first, this.#log);
+    this.#open = upstreamsOf(options, first, this.#log);
   }
 
-  service(behind: Pick<SubstitutingOptions, "local" | "targets" | "stageTree" | "nars">) {
+  /** To be called once. `index` is where to keep what binary caches say, if anywhere. */
+  service(
+    behind: Pick<SubstitutingOptions, "local" | "targets" | "stageTree" | "nars">,
+    index: IndexDatabase | undefined,
+  ) {
+    this.#kept = index && keptAnswers(index, this.#options, this.#log);
+    this.#upstreams = this.#open(this.#kept);
     return new SubstitutingPathInfoService({
       ...behind,
       upstreams: this.#upstreams,
@@ -47,16 +59,17 @@ export class Substitution {
   }
 
   close(): void {
-    this.#upstreams.close();
+    this.#upstreams?.close();
+    this.#kept?.flush();
   }
 }
 
-/** The upstreams that `--substituter` names, after `first`. */
-function openUpstreams(
+/** Opens the upstreams that `--substituter` names, after `first`. */
+function upstreamsOf(
   options: SubstitutionArguments,
   first: CacheAddress | undefined,
   log: Logger,
-): Upstreams {
+): (kept: KeptAnswers | undefined) => Upstreams {
   const addresses = usage(() => (options.substituter ?? []).map(parseCacheAddress));
   const keys = trustedKeysOf(options);
   const { netrcFile, checkSignatures = true, offline = false } = options;
@@ -64,7 +77,7 @@ function openUpstreams(
   if (!checkSignatures) {
     log.warn({}, "signatures are not checked: what a substituter sends is taken for what it says");
   }
-  const upstreamOf = (address: CacheAddress): Upstream =>
+  const upstreamOf = (address: CacheAddress, kept: KeptAnswers | undefined): Upstream =>
     new Upstream({
       cache: new BinaryCache(fetcherOf(address, options, netrc)),
       breaker: new CircuitBreaker({
@@ -75,9 +88,27 @@ function openUpstreams(
       keys: [...address.trustedPublicKeys, ...keys],
       checkSignatures,
       priority: address.priority,
+      // Nothing is quicker to ask than a folder.
+      kept: address.place.type === "folder" ? undefined : kept,
     });
   const all = first === undefined ? addresses : [first, ...addresses];
-  return new Upstreams(all.map(upstreamOf), { offline });
+  return (kept) => {
+    const upstreams = all.map((address) => upstreamOf(address, kept));
+    return new Upstreams(upstreams, { offline });
+  };
+}
+
+function keptAnswers(
+  index: IndexDatabase,
+  { narinfoCachePositiveTtl, narinfoCacheNegativeTtl }: SubstitutionArguments,
+  log: Logger,
+): KeptAnswers {
+  const milliseconds = (seconds: number | undefined) => seconds && seconds * MS;
+  return new KeptAnswers(index, {
+    foundMs: milliseconds(narinfoCachePositiveTtl),
+    absentMs: milliseconds(narinfoCacheNegativeTtl),
+    onFailure: ({ message }) => log.warn({}, `Cannot keep what substituters said: ${message}`),
+  });
 }
 
 const MS = 1000;

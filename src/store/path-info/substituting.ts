@@ -100,14 +100,12 @@ export class SubstitutingPathInfoService implements PathInfoService {
       let problem = failure;
       if (offer !== undefined) {
         try {
-          const pathInfo = await this.#receive(offer, signal);
+          const pathInfo = await this.#receiveCurrent(offer, signal);
           for (const { message } of failures) this.#options.log.warn({}, `passed over: ${message}`);
           return pathInfo;
         } catch (error) {
           signal.throwIfAborted();
           if (!isStoreError(error)) throw error;
-          // The cache may have been changed since.
-          offer.upstream.forget(hash);
           problem = error;
         }
       }
@@ -115,6 +113,22 @@ export class SubstitutingPathInfoService implements PathInfoService {
     }
     if (failures.length > 0) throw unanswered(hash, failures);
     return undefined;
+  }
+
+  /** A cache may have changed since it said what it has: when that was a while ago, it is asked once more. */
+  async #receiveCurrent(offer: Offer, signal: AbortSignal): Promise<PathInfo> {
+    try {
+      return await this.#receive(offer, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isStoreError(error)) throw error;
+      const { upstream, narinfo, isKept } = offer;
+      const { hash } = narinfo.storePath;
+      upstream.forget(hash);
+      const current = isKept ? await upstream.find(hash, { signal }) : undefined;
+      if (current === undefined) throw error;
+      return await this.#receiveCurrent(current, signal);
+    }
   }
 
   async #receive(offer: Offer, signal: AbortSignal): Promise<PathInfo> {
