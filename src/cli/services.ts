@@ -94,8 +94,8 @@ export async function openServices(
     const targets = { blobs, directories };
     const stageTree = await stages(addresses, stores);
     const folder = localFolder(addresses.pathInfos, options.storeDir);
-    const index = folder === undefined ? undefined : (await stores.open(folder)).index;
-    const substitution = behind?.service({ local, targets, stageTree, nars }, index);
+    const memory = folder === undefined ? undefined : await stores.open(folder);
+    const substitution = behind?.service({ local, targets, stageTree, nars }, memory);
     const pathInfos = substitution ?? local;
     return {
       blobs,
@@ -160,7 +160,7 @@ export async function openFarServices(
   };
   const local = pathInfos ?? new LocalPathInfoService(index);
   const nars = pathInfos === undefined ? new LocalNarRecords(index) : undefined;
-  const substitution = behind?.service({ local, targets, stageTree, nars }, index);
+  const substitution = behind?.service({ local, targets, stageTree, nars }, near.pathInfos);
   return { blobs, directories, pathInfos: substitution ?? pathInfos, substitution };
 }
 

@@ -3,7 +3,7 @@
  */
 import { isStoreError } from "../base/errors.js";
 import type { Logger } from "../base/log.js";
-import type { IndexDatabase } from "../castore/local/index-database.js";
+import type { LocalStore } from "../castore/local/store.js";
 import {
   type SubstitutingOptions,
   SubstitutingPathInfoService,
@@ -14,8 +14,9 @@ import { CircuitBreaker } from "../store/substitution/circuit-breaker.js";
 import { FolderFetcher } from "../store/substitution/folder-fetcher.js";
 import { HttpFetcher } from "../store/substitution/http-fetcher.js";
 import { KeptAnswers } from "../store/substitution/kept-answers.js";
+import { NarSpool } from "../store/substitution/nar-spool.js";
 import { Netrc } from "../store/substitution/netrc.js";
-import { Upstream } from "../store/substitution/upstream.js";
+import { Upstream, type UpstreamOptions } from "../store/substitution/upstream.js";
 import { Upstreams } from "../store/substitution/upstreams.js";
 import { type CacheAddress, parseCacheAddress } from "./cache-address.js";
 import { readTextFile } from "./input-files.js";
@@ -27,7 +28,7 @@ import { UsageError } from "./usage-error.js";
 
 /** What the options say about binary caches, ready to stand behind the other services. */
 export class Substitution {
-  readonly #open: (kept: KeptAnswers | undefined) => Upstreams;
+  readonly #open: (memory: Memory) => Upstreams;
   readonly #options: SubstitutionArguments;
   readonly #log: Logger;
   #upstreams: Upstreams | undefined;
@@ -43,13 +44,14 @@ export class Substitution {
     this.#open = upstreamsOf(options, first, this.#log);
   }
 
-  /** To be called once. `index` is where to keep what binary caches say, if anywhere. */
+  /** To be called once. `store` is where to keep what binary caches say and send in part, if anywhere. */
   service(
     behind: Pick<SubstitutingOptions, "local" | "targets" | "stageTree" | "nars">,
-    index: IndexDatabase | undefined,
+    store: LocalStore | undefined,
   ) {
-    this.#kept = index && keptAnswers(index, this.#options, this.#log);
-    this.#upstreams = this.#open(this.#kept);
+    this.#kept = store && keptAnswers(store, this.#options, this.#log);
+    const spool = store && new NarSpool(store.layout.tmp);
+    this.#upstreams = this.#open({ kept: this.#kept, spool });
     return new SubstitutingPathInfoService({
       ...behind,
       upstreams: this.#upstreams,
@@ -64,12 +66,15 @@ export class Substitution {
   }
 }
 
+/** What outlives a process. */
+type Memory = Pick<UpstreamOptions, "kept" | "spool">;
+
 /** Opens the upstreams that `--substituter` names, after `first`. */
 function upstreamsOf(
   options: SubstitutionArguments,
   first: CacheAddress | undefined,
   log: Logger,
-): (kept: KeptAnswers | undefined) => Upstreams {
+): (memory: Memory) => Upstreams {
   const addresses = usage(() => (options.substituter ?? []).map(parseCacheAddress));
   const keys = trustedKeysOf(options);
   const { netrcFile, checkSignatures = true, offline = false } = options;
@@ -77,7 +82,7 @@ function upstreamsOf(
   if (!checkSignatures) {
     log.warn({}, "signatures are not checked: what a substituter sends is taken for what it says");
   }
-  const upstreamOf = (address: CacheAddress, kept: KeptAnswers | undefined): Upstream =>
+  const upstreamOf = (address: CacheAddress, memory: Memory): Upstream =>
     new Upstream({
       cache: new BinaryCache(fetcherOf(address, options, netrc)),
       breaker: new CircuitBreaker({
@@ -89,17 +94,17 @@ function upstreamsOf(
       checkSignatures,
       priority: address.priority,
       // Nothing is quicker to ask than a folder.
-      kept: address.place.type === "folder" ? undefined : kept,
+      ...(address.place.type === "folder" ? {} : memory),
     });
   const all = first === undefined ? addresses : [first, ...addresses];
-  return (kept) => {
-    const upstreams = all.map((address) => upstreamOf(address, kept));
+  return (memory) => {
+    const upstreams = all.map((address) => upstreamOf(address, memory));
     return new Upstreams(upstreams, { offline });
   };
 }
 
 function keptAnswers(
-  index: IndexDatabase,
+  { index }: LocalStore,
   { narinfoCachePositiveTtl, narinfoCacheNegativeTtl }: SubstitutionArguments,
   log: Logger,
 ): KeptAnswers {

@@ -11,6 +11,7 @@ import type { BinaryCache } from "./binary-cache.js";
 import type { CircuitBreaker } from "./circuit-breaker.js";
 import { failureOf } from "./http-failure.js";
 import type { KeptAnswers } from "./kept-answers.js";
+import type { NarSpool } from "./nar-spool.js";
 
 /** How long it is believed, in memory, that a cache has, or lacks, a store path. */
 const FOUND_MS = 10 * 60_000;
@@ -37,6 +38,8 @@ export interface UpstreamOptions {
   readonly priority?: number | undefined;
   /** Where answers outlive the process; memory alone, unless given. */
   readonly kept?: KeptAnswers | undefined;
+  /** Where large NARs that did not arrive whole are kept. */
+  readonly spool?: NarSpool | undefined;
 }
 
 /**
@@ -95,9 +98,12 @@ export class Upstream {
    * that answers, but not with this file, may have others.
    */
   async *nar(narinfo: Narinfo, options?: CallOptions): AsyncGenerator<Uint8Array> {
-    const { breaker, cache } = this.#options;
+    const { breaker, cache, spool } = this.#options;
+    const fetch = (offset: number) => cache.nar(narinfo, { ...options, offset });
     try {
-      yield* await cache.nar(narinfo, options);
+      yield* spool === undefined
+        ? await fetch(0)
+        : spool.through({ address: this.address, narinfo }, fetch, options?.signal);
     } catch (error) {
       if (failureOf(error)?.status === undefined) breaker.failed(error);
       throw error;

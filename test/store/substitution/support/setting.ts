@@ -16,6 +16,7 @@ import {
   type HttpFetcherOptions,
 } from "../../../../src/store/substitution/http-fetcher.js";
 import type { KeptAnswers } from "../../../../src/store/substitution/kept-answers.js";
+import type { NarSpool } from "../../../../src/store/substitution/nar-spool.js";
 import { Upstream } from "../../../../src/store/substitution/upstream.js";
 import { Upstreams } from "../../../../src/store/substitution/upstreams.js";
 import { RecordingLog } from "../../../fuse/support/recording-log.js";
@@ -62,6 +63,7 @@ export interface ClientOptions extends Partial<HttpFetcherOptions> {
   readonly checkSignatures?: boolean;
   readonly patienceMs?: number;
   readonly kept?: KeptAnswers;
+  readonly spool?: NarSpool;
 }
 
 /** A store that is empty, in front of `urls`. */
@@ -73,7 +75,7 @@ export class Client {
   readonly pathInfos: SubstitutingPathInfoService;
 
   constructor(urls: readonly string[], options: ClientOptions = {}) {
-    const { kept, patienceMs = 500, ...rest } = options;
+    const { kept, spool, patienceMs = 500, ...rest } = options;
     const { keys = [KEY.publicKey], checkSignatures = true, ...http } = rest;
     this.upstreams = new Upstreams(
       urls.map((url) => {
@@ -91,6 +93,7 @@ export class Client {
           keys,
           checkSignatures,
           kept,
+          spool,
         });
       }),
       { patienceMs },
