@@ -8,8 +8,6 @@ import { inRepository } from "../support/run.js";
 import type { Nix } from "./nix.js";
 
 const PACKAGES = 40;
-/** The largest one alone would decide everything. */
-const PACKAGE_BYTES_MAX = 30e6;
 /** What the program reads from: one package of this many, by size. */
 const USED_EACH = 8;
 
@@ -60,7 +58,7 @@ function tools(folder: string): Tree {
   return { name: "tools", folder };
 }
 
-/** The largest first, but for those that are too large. */
+/** The largest first: from a program of 100 MB to some thousand small files. */
 function packages(): Tree[] {
   const root = inRepository("node_modules");
   const folders = readdirSync(root)
@@ -72,7 +70,6 @@ function packages(): Tree[] {
     );
   return folders
     .map((folder) => ({ name: nameOf(relative(root, folder)), folder, bytes: sizeOf(folder) }))
-    .filter(({ bytes }) => bytes <= PACKAGE_BYTES_MAX)
     .toSorted((a, b) => b.bytes - a.bytes)
     .slice(0, PACKAGES);
 }
