@@ -2,7 +2,7 @@ import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 
 import { abortError, throwIfAborted } from "../../base/abort.js";
 import type { HttpAnswer } from "./http-client.js";
 import { HttpFailure, stalled, transportError } from "./http-failure.js";
-import { timedBody } from "./timed-body.js";
+import { type BodySource, timedBody } from "./timed-body.js";
 
 export interface Http2RequestOptions {
   readonly headers: Readonly<Record<string, string>>;
@@ -19,10 +19,12 @@ export function requestOverHttp2(
   throwIfAborted(signal);
   return new Promise((resolve, reject) => {
     const stream = session.request({ ":path": url.pathname + url.search, ...headers });
-    const timer = setTimeout(
-      () => stream.destroy(stalled("no answer", stallTimeoutMs)),
-      stallTimeoutMs,
-    );
+    const destroy = (error?: Error): void => {
+      // The line may be dead: others that are waiting may wait, but the next ones get a new one.
+      if (error instanceof HttpFailure) session.close();
+      stream.destroy(error);
+    };
+    const timer = setTimeout(() => destroy(stalled("no answer", stallTimeoutMs)), stallTimeoutMs);
     const onAbort = (): void => void stream.destroy();
     signal?.addEventListener("abort", onAbort);
     const settle = (): void => {
@@ -43,7 +45,14 @@ export function requestOverHttp2(
         status,
         headers: answered,
         url,
-        body: () => timedBody(url, wholeBody(stream, answered), { stallTimeoutMs, signal }),
+        body: () => {
+          const source: BodySource = {
+            destroy,
+            isComplete: () => stream.readableEnded,
+            [Symbol.asyncIterator]: () => wholeBody(stream, answered),
+          };
+          return timedBody(url, source, { stallTimeoutMs, signal });
+        },
         discard: () => stream.destroy(),
       });
     });
@@ -51,21 +60,18 @@ export function requestOverHttp2(
 }
 
 /** The stream, which must not end before its time: a server that gives it up may end it like any other. */
-function wholeBody(stream: ClientHttp2Stream, headers: IncomingHttpHeaders) {
-  return {
-    destroy: (error?: Error) => stream.destroy(error),
-    isComplete: () => stream.readableEnded,
-    async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-      let length = 0;
-      for await (const piece of stream as AsyncIterable<Uint8Array>) {
-        length += piece.length;
-        yield piece;
-      }
-      const stated = headers["content-length"];
-      const isShort = stated !== undefined && Number(stated) !== length;
-      if (isShort || stream.aborted || stream.rstCode !== 0) throw broken();
-    },
-  };
+async function* wholeBody(
+  stream: ClientHttp2Stream,
+  headers: IncomingHttpHeaders,
+): AsyncGenerator<Uint8Array> {
+  let length = 0;
+  for await (const piece of stream as AsyncIterable<Uint8Array>) {
+    length += piece.length;
+    yield piece;
+  }
+  const stated = headers["content-length"];
+  const isShort = stated !== undefined && Number(stated) !== length;
+  if (isShort || stream.aborted || stream.rstCode !== 0) throw broken();
 }
 
 function broken(): HttpFailure {
