@@ -1,6 +1,6 @@
 # Each command does all the set-up it needs, and none of it twice.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-grpc bench-http bench-mount bench-nar bench-references fuzz torture soak screenshots build setup setup-test clean
+.PHONY: help run test check bench bench-grpc bench-http bench-mount bench-nar bench-references bench-substitute fuzz torture soak screenshots build setup setup-test clean
 
 # Keeps Ctrl-C away from make itself, which would call a clean end an interrupt.
 OWN_GROUP := $(if $(shell command -v python3),python3 scripts/own-group.py)
@@ -38,6 +38,10 @@ bench-nar: build ## Measure NARs beside Nix itself: docs/bench/nar.md
 
 bench-references: build ## Measure what looking for references costs an import
 	@npm run --silent bench:references
+
+bench-substitute: setup-test build ## Measure mounting and fetching from a binary cache beside Nix: docs/bench/substitute.md
+	@sh scripts/system-packages.sh nginx
+	@npm run --silent bench:substitute
 
 fuzz: setup ## Give a million mutated inputs to everything that decodes (TVIX_FUZZ_RUNS, TVIX_FUZZ_SEED)
 	@npm run --silent fuzz

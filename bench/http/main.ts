@@ -7,9 +7,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cpuPressure, describeMachine } from "../support/machine.js";
+import { startNginx } from "../support/nginx.js";
 import { CLI, inRepository, run } from "../support/run.js";
 import { inTurn, median, medianRatio } from "../support/statistics.js";
-import { startNginx, startOurs } from "./servers.js";
+import { startOurs } from "./server.js";
 
 const ROUNDS = Number(process.env["TVIX_BENCH_ROUNDS"] ?? 5);
 const PATHS = 200;

@@ -17,6 +17,17 @@ export interface TreeTargets {
   readonly directories: DirectoryService;
 }
 
+/** What is written of {@link TreeTargets}. */
+export interface TreeSink {
+  readonly blobs: Pick<BlobService, "openWrite">;
+  readonly directories: Pick<DirectoryService, "startPut">;
+}
+
+/** Takes one tree, which is durable, and can be read elsewhere, when `settle` resolves; not piece by piece. */
+export interface StagedTree extends TreeSink {
+  settle(): Promise<void>;
+}
+
 interface OpenDirectory {
   readonly name: Uint8Array;
   readonly entries: PendingEntry[];
@@ -34,14 +45,14 @@ interface PendingEntry {
  * ignored. Whatever happens, `settle` it before letting go of it.
  */
 export class TreeUpload {
-  readonly #blobs: BlobService;
+  readonly #blobs: TreeSink["blobs"];
   readonly #putter: DirectoryPutter;
   readonly #options: CallOptions;
   readonly #pending = new TaskPool(PENDING_BLOBS_MAX);
   readonly #stack: OpenDirectory[] = [];
   #root: Promise<Node> | undefined;
 
-  constructor(targets: TreeTargets, options: CallOptions = {}) {
+  constructor(targets: TreeSink, options: CallOptions = {}) {
     this.#blobs = targets.blobs;
     this.#putter = targets.directories.startPut(options);
     this.#options = options;
@@ -91,7 +102,7 @@ export class TreeUpload {
     this.#add(name, node);
   }
 
-  /** The root, once all of the tree is durable. */
+  /** The root, once all of the tree is as durable as the targets make it. */
   async finish(): Promise<Node> {
     const node = (await this.#root) as Node;
     if (node.type === "directory") await this.#putter.close();

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { StoreError } from "../base/errors.js";
 import { StopSignals } from "../fuse/stop-signals.js";
 
@@ -10,6 +11,8 @@ const EXIT_FAILED = 1;
 export async function interruptible<T>(task: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const signals = new StopSignals();
   const abort = new AbortController();
+  // Everything that is under way at once listens.
+  setMaxListeners(0, abort.signal);
   signals.wait(1).then(() => abort.abort(new StoreError("aborted", "Interrupted")));
   signals.wait(2).then(() => process.exit(EXIT_FAILED));
   try {

@@ -12,8 +12,8 @@ import type { StorePathReference } from "../store/store-path-reference.js";
 import { type ClosurePlan, planClosure } from "../store/substitution/closure-plan.js";
 import type { Progress } from "./progress-bar.js";
 
-/** NARs on their way at once: unpacking keeps a processor busy, waiting for the disk does not. */
-const DOWNLOADS_MAX = 4;
+/** NARs on their way at once: many wait for the disk together, and are written together. */
+const DOWNLOADS_MAX = 8;
 
 /** @throws {StoreError} as `planClosure`; `not-found` when a path is there under another name. */
 export async function planPrefetch(

@@ -8,6 +8,7 @@ import type { BlobService } from "../castore/blob/service.js";
 import { MemoryDirectoryService } from "../castore/directory/memory.js";
 import type { DirectoryService } from "../castore/directory/service.js";
 import { LocalStore } from "../castore/local/store.js";
+import type { StagedTree } from "../castore/tree-upload.js";
 import { LocalUploadRecords } from "../http/local-upload-records.js";
 import type { UploadRecords } from "../http/upload-records.js";
 import { LocalNarRecords } from "../store/nar/local-records.js";
@@ -90,7 +91,11 @@ export async function openServices(
     const local = await openPathInfos(addresses.pathInfos, options.storeDir, stores, remote);
     const nars = await openNarRecords(addresses.pathInfos, options.storeDir, stores);
     const uploads = await openUploadRecords(addresses.pathInfos, options.storeDir, stores);
-    const substitution = behind?.service({ local, targets: { blobs, directories }, nars });
+    const targets = { blobs, directories };
+    const stageTree = await stages(addresses, stores);
+    const folder = localFolder(addresses.pathInfos, options.storeDir);
+    const memory = folder === undefined ? undefined : await stores.open(folder);
+    const substitution = behind?.service({ local, targets, stageTree, nars }, memory);
     const pathInfos = substitution ?? local;
     return {
       blobs,
@@ -146,14 +151,16 @@ export async function openFarServices(
   const pathInfos = isRemote(addresses.pathInfos)
     ? remote?.pathInfos(addresses.pathInfos)
     : undefined;
-  const substitution = behind?.service({
-    local: pathInfos ?? new LocalPathInfoService(index),
-    targets: {
-      blobs: blobs ?? near.blobs.blobs,
-      directories: directories ?? near.directories.directories,
-    },
-    nars: pathInfos === undefined ? new LocalNarRecords(index) : undefined,
-  });
+  const hasLocalContent = blobs === undefined && directories === undefined;
+  const stageTree =
+    hasLocalContent && near.blobs === near.directories ? () => near.blobs.stageTree() : undefined;
+  const targets = {
+    blobs: blobs ?? near.blobs.blobs,
+    directories: directories ?? near.directories.directories,
+  };
+  const local = pathInfos ?? new LocalPathInfoService(index);
+  const nars = pathInfos === undefined ? new LocalNarRecords(index) : undefined;
+  const substitution = behind?.service({ local, targets, stageTree, nars }, near.pathInfos);
   return { blobs, directories, pathInfos: substitution ?? pathInfos, substitution };
 }
 
@@ -255,6 +262,16 @@ async function openNarRecords(
   const folder = localFolder(address, storeDir);
   if (folder === undefined) return undefined;
   return new LocalNarRecords((await stores.open(folder)).index);
+}
+
+/** Trees that go into one local store can be staged there. */
+async function stages(
+  { blobs, directories }: Addresses,
+  stores: OpenStores,
+): Promise<(() => StagedTree) | undefined> {
+  if (blobs.scheme !== "local" || directories.scheme !== "local") return undefined;
+  const store = await stores.open(blobs.folder);
+  return store === (await stores.open(directories.folder)) ? () => store.stageTree() : undefined;
 }
 
 /** Where path infos are kept on this machine; `undefined` when they are elsewhere. */

@@ -12,9 +12,14 @@ export interface SubstitutionArguments {
   readonly connectTimeout?: number | undefined;
   /** Seconds. */
   readonly stallTimeout?: number | undefined;
+  /** Seconds. */
+  readonly narinfoCachePositiveTtl?: number | undefined;
+  /** Seconds. */
+  readonly narinfoCacheNegativeTtl?: number | undefined;
 }
 
 const SECONDS_MAX = 24 * 60 * 60;
+const TTL_SECONDS_MAX = 365 * 24 * 60 * 60;
 
 /** Options of every command that reads from a store. */
 export const SUBSTITUTION_OPTIONS = {
@@ -68,11 +73,30 @@ export const SUBSTITUTION_OPTIONS = {
     default: 30,
     coerce: (value: number) => checkSeconds("stall-timeout", value),
   },
+  "narinfo-cache-positive-ttl": {
+    describe: "Seconds that the store remembers what a substituter has",
+    type: "number",
+    default: 30 * 24 * 60 * 60,
+    defaultDescription: "30 days",
+    coerce: (value: number) => checkTtl("narinfo-cache-positive-ttl", value),
+  },
+  "narinfo-cache-negative-ttl": {
+    describe: "Seconds that the store remembers what a substituter lacks",
+    type: "number",
+    default: 10 * 60,
+    defaultDescription: "10 minutes",
+    coerce: (value: number) => checkTtl("narinfo-cache-negative-ttl", value),
+  },
 } as const satisfies Record<string, Options>;
 
 /** Of an environment variable, separated by spaces. */
 function readWords(given: string | readonly string[]): string[] {
   return [given].flat().flatMap((text) => text.split(/\s+/).filter((word) => word !== ""));
+}
+
+function checkTtl(name: string, seconds: number): number {
+  if (seconds >= 0 && seconds <= TTL_SECONDS_MAX) return seconds;
+  throw new UsageError(`--${name} must be a number of seconds, at most ${TTL_SECONDS_MAX}`);
 }
 
 function checkSeconds(name: string, seconds: number): number {

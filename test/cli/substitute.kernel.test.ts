@@ -1,6 +1,7 @@
 /**
  * Mounts of an empty store in front of caches that Nix itself wrote. Every program here runs from such a mount.
  */
+import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -8,7 +9,7 @@ import { StorePath } from "../../src/store/store-path.js";
 import { kernelTestsObstacle, until } from "../fuse/support/fake-mount.js";
 import { BinaryCache } from "../support/binary-cache.js";
 import { noise } from "../support/bytes.js";
-import { CacheServer, instead, status } from "../support/cache-server.js";
+import { CacheServer, instead, silence, status } from "../support/cache-server.js";
 import { outputOf, runProgram } from "../support/child.js";
 import { TestStore } from "../support/cli.js";
 import { CliMount } from "../support/cli-mount.js";
@@ -180,6 +181,38 @@ describe.skipIf(obstacle !== undefined)("A mount that substitutes", () => {
     await until(() => mount.stderr.includes("403 (forbidden)"));
     expect(await outputOf("cat", mount.path(large, "a", "small"))).toBe("small\n");
     expect(await mount.stop()).toBe(0);
+  });
+
+  test("reads what is local while the upstream never answers", async () => {
+    using server = await CacheServer.start(plain.folder);
+    using mount = await CliMount.start(new TestStore(), ...trusting(server.url));
+    expect(await outputOf("cat", mount.path(large, "a", "small"))).toBe("small\n");
+    server.inject(/./, silence);
+    const waiting = Array.from({ length: 4 }, (_, index) =>
+      spawn("stat", [join(mount.mountPoint, `${"0".repeat(31)}${index}-absent`)]),
+    );
+    try {
+      await until(() => server.count(/^0{31}\d\.narinfo$/) === waiting.length);
+      // Nobody has looked at it yet, so the mount is what answers.
+      expect(await outputOf("wc", "-c", mount.path(large, "a", "noise"))).toContain(
+        `${LARGE_BYTES}`,
+      );
+      expect(waiting.map(({ exitCode }) => exitCode)).toEqual(waiting.map(() => null));
+    } finally {
+      for (const child of waiting) child.kill("SIGKILL");
+    }
+    expect(await mount.stop()).toBe(0);
+  });
+
+  test("asks for no narinfo of a closure again after a restart", async () => {
+    using server = await CacheServer.start(plain.folder);
+    const store = new TestStore();
+    const look = ["prefetch", "--dry-run", ...trusting(server.url), program, large];
+    const planned = await store.run(look);
+    expect(planned).toMatchObject({ status: 0, stderr: expect.stringContaining("3 paths") });
+    expect(server.count(/\.narinfo$/)).toBe(3);
+    expect(await store.run(look)).toMatchObject({ status: 0, stderr: planned.stderr });
+    expect(server.count(/\.narinfo$/)).toBe(3);
   });
 
   test("ends whole what a killed process had begun", async () => {

@@ -1,6 +1,9 @@
 import { StoreError } from "../errors.js";
 import { decompressBzip2 } from "./bzip2.js";
 import type { Compression } from "./compression.js";
+import { type SystemDecoder, throughDecoder } from "./system-decoder.js";
+import { openSystemXz } from "./system-xz.js";
+import { openSystemZstd } from "./system-zstd.js";
 import { decompressXz } from "./xz.js";
 import { decompressBrotli, decompressGzip } from "./zlib.js";
 import { decompressZstd } from "./zstd-decompress.js";
@@ -10,17 +13,19 @@ export interface DecompressOptions {
   readonly bytesMax: number;
   /** How much memory the content may ask a decompressor to keep for looking back; 128 MiB unless told. */
   readonly windowBytesMax?: number;
+  /** Without the libraries of this system, as where it has none. */
+  readonly portable?: boolean;
 }
 
 /** What `xz -9` takes fits, and so does the largest window zstd grants without being asked (2^27). */
 const WINDOW_BYTES_MAX = 128 * 1024 * 1024;
 
-const DECOMPRESSORS: Readonly<
-  Record<
-    Compression,
-    (source: AsyncIterable<Uint8Array>, windowBytesMax: number) => AsyncIterable<Uint8Array>
-  >
-> = {
+type Decompressor = (
+  source: AsyncIterable<Uint8Array>,
+  windowBytesMax: number,
+) => AsyncIterable<Uint8Array>;
+
+const DECOMPRESSORS: Readonly<Record<Compression, Decompressor>> = {
   none: (source) => source,
   xz: decompressXz,
   bzip2: decompressBzip2,
@@ -28,6 +33,11 @@ const DECOMPRESSORS: Readonly<
   zstd: decompressZstd,
   br: decompressBrotli,
 };
+
+/** What libraries of this system do in a fraction of the time. */
+const SYSTEM_DECODERS: Readonly<
+  Partial<Record<Compression, (windowBytesMax: number) => SystemDecoder | undefined>>
+> = { xz: openSystemXz, zstd: openSystemZstd };
 
 /**
  * The bytes that `source` holds compressed. Pulling drives it: nothing runs ahead of the consumer, and one
@@ -41,10 +51,15 @@ const DECOMPRESSORS: Readonly<
 export async function* decompress(
   compression: Compression,
   source: AsyncIterable<Uint8Array>,
-  { bytesMax, windowBytesMax = WINDOW_BYTES_MAX }: DecompressOptions,
+  { bytesMax, windowBytesMax = WINDOW_BYTES_MAX, portable = false }: DecompressOptions,
 ): AsyncGenerator<Uint8Array> {
   let length = 0;
-  for await (const piece of DECOMPRESSORS[compression](source, windowBytesMax)) {
+  const decoder = portable ? undefined : SYSTEM_DECODERS[compression]?.(windowBytesMax);
+  const pieces =
+    decoder === undefined
+      ? DECOMPRESSORS[compression](source, windowBytesMax)
+      : throughDecoder(decoder, source);
+  for await (const piece of pieces) {
     length += piece.length;
     if (length > bytesMax) {
       const whole = compression === "none" ? "The content" : `What comes out of ${compression}`;

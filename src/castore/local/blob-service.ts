@@ -19,19 +19,20 @@ import { damaged, missing, unreadable } from "./blob-errors.js";
 import { type BlobRecord, decodeRecord, encodeFile, encodeInline } from "./blob-record.js";
 import { type BlobSink, LocalBlobWriter } from "./blob-writer.js";
 import { FolderSync } from "./folder-sync.js";
-import type { IndexDatabase, Table } from "./index-database.js";
+import type { Table } from "./index-database.js";
 import type { StoreLayout } from "./layout.js";
+import type { Index } from "./staged-index.js";
 
 const STREAM_BYTES = 1024 * 1024;
 
 export class LocalBlobService implements BlobService {
   readonly #layout: StoreLayout;
-  readonly #index: IndexDatabase;
+  readonly #index: Index;
   readonly #table: Table;
   readonly #folders = new FolderSync();
   readonly #slab = new Slab();
 
-  constructor(layout: StoreLayout, index: IndexDatabase) {
+  constructor(layout: StoreLayout, index: Index) {
     this.#layout = layout;
     this.#index = index;
     this.#table = index.table("blobs");

@@ -9,13 +9,14 @@ import { walkClosure } from "../directory/closure-walk.js";
 import type { DirectoryPutter, DirectoryService } from "../directory/service.js";
 import type { Directory } from "../directory.js";
 import { decodeDirectory } from "../directory-codec.js";
-import type { IndexDatabase, Table } from "./index-database.js";
+import type { Table } from "./index-database.js";
+import type { Index } from "./staged-index.js";
 
 export class LocalDirectoryService implements DirectoryService {
-  readonly #index: IndexDatabase;
+  readonly #index: Index;
   readonly #table: Table;
 
-  constructor(index: IndexDatabase) {
+  constructor(index: Index) {
     this.#index = index;
     this.#table = index.table("directories");
   }

@@ -191,6 +191,11 @@ export class Table {
     this.#memory.didWrite(value.length);
   }
 
+  /** Only inside a commit. */
+  remove(key: Uint8Array): void {
+    this.#database.removeSync(key as Buffer);
+  }
+
   /** How many keys there are. */
   get count(): number {
     const { entryCount } = this.#database.getStats() as { entryCount: number };

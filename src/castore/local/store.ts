@@ -3,10 +3,12 @@
  */
 import { resolve } from "node:path";
 import { StoreError } from "../../base/errors.js";
+import type { StagedTree } from "../tree-upload.js";
 import { LocalBlobService } from "./blob-service.js";
 import { LocalDirectoryService } from "./directory-service.js";
 import { IndexDatabase } from "./index-database.js";
 import { StoreLayout } from "./layout.js";
+import { StagedIndex } from "./staged-index.js";
 import { sweepUploads } from "./upload-file.js";
 
 export class LocalStore implements AsyncDisposable {
@@ -49,6 +51,16 @@ export class LocalStore implements AsyncDisposable {
     const index = IndexDatabase.open(layout.index);
     await sweepUploads(layout.tmp, Date.now());
     return new LocalStore(layout, index);
+  }
+
+  /** A way into the store for one tree, with a few large commits instead of many. */
+  stageTree(): StagedTree {
+    const index = new StagedIndex(this.index);
+    return {
+      blobs: new LocalBlobService(this.layout, index),
+      directories: new LocalDirectoryService(index),
+      settle: () => index.settle(),
+    };
   }
 
   /** Writes what is waiting to be written and lets go of the files. */

@@ -14,7 +14,7 @@ const ABANDONED_AFTER_MS = 24 * 60 * 60 * 1000;
 export async function createUploadFile(
   folder: string,
 ): Promise<{ readonly path: string; readonly handle: FileHandle }> {
-  const path = join(folder, `${ownName()}.${randomBytes(8).toString("hex")}`);
+  const path = join(folder, ownUploadName(randomBytes(8).toString("hex")));
   return { path, handle: await open(path, "wx", 0o444) };
 }
 
@@ -32,11 +32,13 @@ export async function sweepUploads(folder: string, nowMs: number): Promise<void>
   }
 }
 
-function ownName(): string {
-  return `${process.pid}.${startTicks(process.pid) ?? 0}`;
+/** The name of an upload of this process that it calls `name`. */
+export function ownUploadName(name: string): string {
+  return `${process.pid}.${startTicks(process.pid) ?? 0}.${name}`;
 }
 
-function isOwnerAlive(name: string): boolean {
+/** Whether the process that the upload of this name belongs to still runs, as far as can be seen from here. */
+export function isOwnerAlive(name: string): boolean {
   const [pid, ticks] = name.split(".");
   return pid !== undefined && ticks !== undefined && startTicks(Number(pid)) === ticks;
 }

@@ -5,7 +5,7 @@
 import { abortable } from "../../base/abortable.js";
 import type { BlobWriter } from "../../castore/blob/service.js";
 import type { Node } from "../../castore/node.js";
-import { type TreeTargets, TreeUpload } from "../../castore/tree-upload.js";
+import { type TreeSink, TreeUpload } from "../../castore/tree-upload.js";
 import { type NarHash, NarHasher } from "./hasher.js";
 import { type NarItem, NarReader, type NarReaderOptions } from "./reader.js";
 
@@ -20,7 +20,7 @@ export interface NarIngestOptions extends NarReaderOptions {
 
 /**
  * Stores the tree of the NAR that `source` gives, in chunks of any size that do not change afterwards. When
- * it resolves, all of the tree is durable; whether it has the right hash is for the caller to judge. When it
+ * it resolves, all of the tree is as durable as the targets make it; whether it has the right hash is for the caller to judge. When it
  * fails, `source` has been let go of; some blobs and directories may stay, with nothing that refers to them.
  *
  * @throws {StoreError} `invalid-argument` for a malformed NAR, as `NarReader`; `aborted` when the signal
@@ -28,7 +28,7 @@ export interface NarIngestOptions extends NarReaderOptions {
  */
 export async function ingestNar(
   source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  targets: TreeTargets,
+  targets: TreeSink,
   options: NarIngestOptions = {},
 ): Promise<IngestedTree> {
   const { signal } = options;

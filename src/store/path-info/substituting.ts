@@ -3,7 +3,7 @@ import { isStoreError, StoreError } from "../../base/errors.js";
 import type { Logger } from "../../base/log.js";
 import { SingleFlight } from "../../base/single-flight.js";
 import type { CallOptions } from "../../castore/blob/service.js";
-import type { TreeTargets } from "../../castore/tree-upload.js";
+import type { StagedTree, TreeTargets } from "../../castore/tree-upload.js";
 import { findMissing } from "../completeness.js";
 import { verifyContentAddress } from "../content-address-verify.js";
 import { NarCalculator } from "../nar/calculation.js";
@@ -23,6 +23,8 @@ export interface SubstitutingOptions {
   readonly local: PathInfoService;
   /** Where content goes. */
   readonly targets: TreeTargets;
+  /** A cheaper way there for the content of one path. */
+  readonly stageTree?: (() => StagedTree) | undefined;
   /** What is known of NARs that are here. */
   readonly nars?: NarRecords | undefined;
   readonly upstreams: Upstreams;
@@ -98,14 +100,12 @@ export class SubstitutingPathInfoService implements PathInfoService {
       let problem = failure;
       if (offer !== undefined) {
         try {
-          const pathInfo = await this.#receive(offer, signal);
+          const pathInfo = await this.#receiveCurrent(offer, signal);
           for (const { message } of failures) this.#options.log.warn({}, `passed over: ${message}`);
           return pathInfo;
         } catch (error) {
           signal.throwIfAborted();
           if (!isStoreError(error)) throw error;
-          // The cache may have been changed since.
-          offer.upstream.forget(hash);
           problem = error;
         }
       }
@@ -113,6 +113,22 @@ export class SubstitutingPathInfoService implements PathInfoService {
     }
     if (failures.length > 0) throw unanswered(hash, failures);
     return undefined;
+  }
+
+  /** A cache may have changed since it said what it has: when that was a while ago, it is asked once more. */
+  async #receiveCurrent(offer: Offer, signal: AbortSignal): Promise<PathInfo> {
+    try {
+      return await this.#receive(offer, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isStoreError(error)) throw error;
+      const { upstream, narinfo, isKept } = offer;
+      const { hash } = narinfo.storePath;
+      upstream.forget(hash);
+      const current = isKept ? await upstream.find(hash, { signal }) : undefined;
+      if (current === undefined) throw error;
+      return await this.#receiveCurrent(current, signal);
+    }
   }
 
   async #receive(offer: Offer, signal: AbortSignal): Promise<PathInfo> {
@@ -140,13 +156,17 @@ export class SubstitutingPathInfoService implements PathInfoService {
 
   async #download({ narinfo, upstream }: Offer, signal: AbortSignal) {
     const key = toHex(narinfo.storePath.hash);
-    return await receiveNar(narinfo, upstream.nar(narinfo, { signal }), this.#options.targets, {
+    const staged = this.#options.stageTree?.();
+    const source = upstream.nar(narinfo, { signal });
+    const tree = await receiveNar(narinfo, source, staged ?? this.#options.targets, {
       ...this.#options.nar,
       signal,
       onBytes: (bytes) => {
         for (const listener of this.#listeners) listener(key, bytes);
       },
     });
+    await staged?.settle();
+    return tree;
   }
 }
 

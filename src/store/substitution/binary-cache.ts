@@ -4,7 +4,7 @@ import type { CallOptions } from "../../castore/blob/service.js";
 import type { Narinfo } from "../narinfo/narinfo.js";
 import { NARINFO_SIZE_MAX, parseNarinfo } from "../narinfo/parse.js";
 import { encodeNixBase32 } from "../nixbase32.js";
-import type { CacheFetcher } from "./cache-fetcher.js";
+import type { CacheFetcher, StreamOptions } from "./cache-fetcher.js";
 import {
   CACHE_INFO_NAME,
   CACHE_INFO_SIZE_MAX,
@@ -47,13 +47,13 @@ export class BinaryCache {
   }
 
   /**
-   * The NAR that `narinfo` is about, as it is stored: compressed.
+   * The NAR that `narinfo` is about, as it is stored: compressed; from an offset in that on.
    *
    * @throws {StoreError} `corrupt` when it is not there: what is listed has to be.
    */
   async nar(
     { url, storePath }: Narinfo,
-    options?: CallOptions,
+    options?: StreamOptions,
   ): Promise<AsyncIterable<Uint8Array>> {
     let content: AsyncIterable<Uint8Array> | undefined;
     try {

@@ -1,5 +1,10 @@
 import type { CallOptions } from "../../castore/blob/service.js";
 
+export interface StreamOptions extends CallOptions {
+  /** What the caller has already; 0 unless given. */
+  readonly offset?: number;
+}
+
 /**
  * The files of a binary cache, wherever they are. Absence is `undefined`; a failure is never taken for it.
  *
@@ -15,10 +20,10 @@ export interface CacheFetcher {
   read(name: string, bytesMax: number, options?: CallOptions): Promise<Uint8Array | undefined>;
 
   /**
-   * The file at `place`, as a narinfo's `URL` names it, in pieces that are the caller's; `undefined` when
-   * there is none. Consume it, or let go of it: until then it holds a connection.
+   * The file at `place`, as a narinfo's `URL` names it, from byte `offset` on, in pieces that are the caller's;
+   * `undefined` when there is none. Consume it, or let go of it: until then it holds a connection.
    */
-  stream(place: string, options?: CallOptions): Promise<AsyncIterable<Uint8Array> | undefined>;
+  stream(place: string, options?: StreamOptions): Promise<AsyncIterable<Uint8Array> | undefined>;
 
   /** Lets go of connections; streams under way fail. */
   close(): void;

@@ -4,7 +4,7 @@ import { join, resolve, sep } from "node:path";
 import { throwIfAborted } from "../../base/abort.js";
 import { errnoOf, isStoreError, messageOf, StoreError } from "../../base/errors.js";
 import type { CallOptions } from "../../castore/blob/service.js";
-import type { CacheFetcher } from "./cache-fetcher.js";
+import type { CacheFetcher, StreamOptions } from "./cache-fetcher.js";
 
 /** Each read goes through another thread. */
 const READ_BYTES = 1024 * 1024;
@@ -45,12 +45,12 @@ export class FolderFetcher implements CacheFetcher {
 
   async stream(
     place: string,
-    { signal }: CallOptions = {},
+    { signal, offset = 0 }: StreamOptions = {},
   ): Promise<AsyncIterable<Uint8Array> | undefined> {
     throwIfAborted(signal);
     const path = this.#pathOf(place);
     const opened = await reporting(path, () => openFile(path));
-    return opened && contentOf(path, opened, signal);
+    return opened && contentOf(path, opened, offset, signal);
   }
 
   close(): void {}
@@ -94,14 +94,18 @@ async function openFile(path: string): Promise<OpenFile | undefined> {
 async function* contentOf(
   path: string,
   opened: OpenFile,
+  offset: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
   await using _ = opened;
-  for (;;) {
+  for (let position = offset; ; ) {
     throwIfAborted(signal);
     const buffer = Buffer.allocUnsafe(READ_BYTES);
-    const { bytesRead } = await reporting(path, () => opened.file.read(buffer, 0, READ_BYTES));
+    const { bytesRead } = await reporting(path, () =>
+      opened.file.read(buffer, 0, READ_BYTES, position),
+    );
     if (bytesRead === 0) return;
+    position += bytesRead;
     yield buffer.subarray(0, bytesRead);
   }
 }

@@ -1,5 +1,6 @@
 /**
- * GET requests over HTTP/1.1 with connections that are kept, limits in time, and redirects.
+ * GET requests with connections that are kept, limits in time, and redirects: over HTTP/2 where a server offers
+ * it, else over HTTP/1.1.
  */
 import {
   type ClientRequest,
@@ -10,8 +11,11 @@ import {
 } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { abortError, throwIfAborted } from "../../base/abort.js";
-import { HttpFailure, transportError } from "./http-failure.js";
+import { HttpFailure, stalled, transportError } from "./http-failure.js";
+import { Http2Connections } from "./http2-connections.js";
+import { requestOverHttp2 } from "./http2-request.js";
 import type { Netrc } from "./netrc.js";
+import { type BodySource, timedBody } from "./timed-body.js";
 
 const REDIRECTS_MAX = 10;
 const REDIRECT_STATUSES = new Set([301, 302, 303, 307, 308]);
@@ -19,7 +23,7 @@ const REDIRECT_STATUSES = new Set([301, 302, 303, 307, 308]);
 const DRAINED_BYTES_MAX = 64 * 1024;
 
 export interface HttpClientOptions {
-  /** Connections to one server. More requests wait for one. */
+  /** Connections to one server over HTTP/1.1. More requests wait for one. */
   readonly connectionsMax: number;
   /** How long it may take to be connected, with TLS. */
   readonly connectTimeoutMs: number;
@@ -44,6 +48,7 @@ export class HttpClient {
   readonly #options: HttpClientOptions;
   readonly #http: HttpAgent;
   readonly #https: HttpsAgent;
+  readonly #http2: Http2Connections;
 
   constructor(options: HttpClientOptions) {
     this.#options = options;
@@ -54,6 +59,7 @@ export class HttpClient {
     } as const;
     this.#http = new HttpAgent(agent);
     this.#https = new HttpsAgent(agent);
+    this.#http2 = new Http2Connections(options.connectTimeoutMs);
   }
 
   /** Whatever the status, unless it is a redirect. */
@@ -77,27 +83,39 @@ export class HttpClient {
   close(): void {
     this.#http.destroy();
     this.#https.destroy();
+    this.#http2.close();
   }
 
-  #request(
+  async #request(
+    url: URL,
+    given: Readonly<Record<string, string>>,
+    signal: AbortSignal | undefined,
+  ): Promise<HttpAnswer> {
+    throwIfAborted(signal);
+    const headers = { "User-Agent": "tvix-store", Accept: "*/*", ...this.#login(url), ...given };
+    const session = url.protocol === "https:" ? await this.#http2.session(url, signal) : undefined;
+    if (session === undefined) return await this.#requestOverHttp1(url, headers, signal);
+    const { stallTimeoutMs } = this.#options;
+    return await requestOverHttp2(session, url, { headers, stallTimeoutMs, signal });
+  }
+
+  #requestOverHttp1(
     url: URL,
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal | undefined,
   ): Promise<HttpAnswer> {
-    throwIfAborted(signal);
     const { connectTimeoutMs, stallTimeoutMs } = this.#options;
     return new Promise((resolve, reject) => {
       const isSecure = url.protocol === "https:";
       const start = isSecure ? httpsRequest : httpRequest;
       const request: ClientRequest = start(url, {
         agent: isSecure ? this.#https : this.#http,
-        headers: { "User-Agent": "tvix-store", Accept: "*/*", ...this.#login(url), ...headers },
+        headers,
       });
       let timer: NodeJS.Timeout | undefined;
       const limit = (timeoutMs: number, what: string): void => {
         clearTimeout(timer);
-        const late = new HttpFailure("stall", `${what} for ${timeoutMs / 1000} s`);
-        timer = setTimeout(() => request.destroy(late), timeoutMs);
+        timer = setTimeout(() => request.destroy(stalled(what, timeoutMs)), timeoutMs);
       };
       const onAbort = (): void => void request.destroy();
       signal?.addEventListener("abort", onAbort);
@@ -122,7 +140,7 @@ export class HttpClient {
           status: response.statusCode ?? 0,
           headers: response.headers,
           url,
-          body: () => bodyOf(url, response, stallTimeoutMs, signal),
+          body: () => timedBody(url, sourceOf(response), { stallTimeoutMs, signal }),
           discard: () => discard(response),
         });
       });
@@ -138,31 +156,12 @@ export class HttpClient {
   }
 }
 
-async function* bodyOf(
-  url: URL,
-  response: IncomingMessage,
-  stallTimeoutMs: number,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
-  const onAbort = (): void => void response.destroy(signal && abortError(signal));
-  signal?.addEventListener("abort", onAbort);
-  const pieces: AsyncIterator<Uint8Array> = response[Symbol.asyncIterator]();
-  try {
-    if (signal?.aborted) onAbort();
-    for (;;) {
-      // Runs only while we wait: a slow disk on our side is no stall of theirs.
-      const late = new HttpFailure("stall", `nothing came for ${stallTimeoutMs / 1000} s`);
-      const timer = setTimeout(() => response.destroy(late), stallTimeoutMs);
-      const { done, value } = await pieces.next().finally(() => clearTimeout(timer));
-      if (done) return;
-      yield value;
-    }
-  } catch (error) {
-    throw signal?.aborted ? abortError(signal) : transportError(url, error);
-  } finally {
-    signal?.removeEventListener("abort", onAbort);
-    if (!response.complete) response.destroy();
-  }
+function sourceOf(response: IncomingMessage): BodySource {
+  return {
+    destroy: (error) => response.destroy(error),
+    isComplete: () => response.complete,
+    [Symbol.asyncIterator]: () => response[Symbol.asyncIterator](),
+  };
 }
 
 function discard(response: IncomingMessage): void {

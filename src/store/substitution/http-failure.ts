@@ -32,6 +32,11 @@ export class HttpFailure extends Error {
   }
 }
 
+/** The failure of a server that was waited for in vain. */
+export function stalled(what: string, timeoutMs: number): HttpFailure {
+  return new HttpFailure("stall", `${what} for ${timeoutMs / 1000} s`);
+}
+
 /** Of a name that does not exist nothing else can be expected; of one that cannot be looked up now it can. */
 const FINAL_ERRORS = new Set(["ENOTFOUND", "EACCES", "EPERM", "ERR_INVALID_URL"]);
 

@@ -2,7 +2,7 @@ import type { Compression } from "../../base/compression/compression.js";
 import { decompress } from "../../base/compression/decompress.js";
 import { type ErrorCode, isStoreError, StoreError } from "../../base/errors.js";
 import type { CallOptions } from "../../castore/blob/service.js";
-import type { CacheFetcher } from "./cache-fetcher.js";
+import type { CacheFetcher, StreamOptions } from "./cache-fetcher.js";
 import { type HttpAnswer, HttpClient, type HttpClientOptions } from "./http-client.js";
 import { HttpFailure, statusError, transportError, withoutSecrets } from "./http-failure.js";
 import { Retry, type RetryOptions } from "./retry.js";
@@ -68,18 +68,30 @@ export class HttpFetcher implements CacheFetcher {
 
   async stream(
     place: string,
-    { signal }: CallOptions = {},
+    { signal, offset = 0 }: StreamOptions = {},
   ): Promise<AsyncIterable<Uint8Array> | undefined> {
     const url = this.#placeOf(place);
     const retry = new Retry(this.#retry);
-    for (;;) {
+    for (let wanted = offset; ; ) {
       try {
-        const answer = await this.#downloads.get(url, PLAIN, signal);
+        const headers = wanted === 0 ? PLAIN : { ...PLAIN, ...rangeFrom(wanted) };
+        const answer = await this.#downloads.get(url, headers, signal);
         if (isAbsent(answer)) return undefined;
+        const file = restOf(answer, wanted);
+        if (file !== undefined) return this.#resuming(url, file, wanted, retry, signal, answer);
+        if (wanted > 0 && (answer.status === 206 || answer.status === 416)) {
+          // It is not what it was, or the server has ways of its own: all of it is asked for.
+          answer.discard();
+          wanted = 0;
+          continue;
+        }
         checkWhole(answer);
-        return canResume(answer)
-          ? this.#resuming(url, answer, retry, signal)
-          : decoded(answer, withoutSecrets(url), Number.MAX_SAFE_INTEGER);
+        const whole = wholeOf(answer);
+        const content =
+          whole === undefined
+            ? decoded(answer, withoutSecrets(url), Number.MAX_SAFE_INTEGER)
+            : this.#resuming(url, whole, 0, retry, signal, answer);
+        return offset === 0 ? content : withoutFirst(offset, content);
       } catch (error) {
         await retry.again(error, false, signal);
       }
@@ -91,51 +103,46 @@ export class HttpFetcher implements CacheFetcher {
     this.#downloads.close();
   }
 
+  /** `file` from `start` on, of which `first` is about to come. */
   async *#resuming(
     url: URL,
-    first: HttpAnswer,
+    file: RangedFile,
+    start: number,
     retry: Retry,
     signal: AbortSignal | undefined,
+    first: HttpAnswer,
   ): AsyncGenerator<Uint8Array> {
-    let offset = 0;
+    let offset = start;
     let answer: HttpAnswer | undefined = first;
     for (;;) {
-      const start = offset;
+      const before = offset;
       try {
-        answer ??= await this.#rest(url, first, offset, signal);
+        answer ??= await this.#rest(url, file, offset, signal);
         for await (const piece of answer.body()) {
           offset += piece.length;
           yield piece;
         }
         return;
       } catch (error) {
-        await retry.again(error, offset > start, signal);
+        await retry.again(error, offset > before, signal);
         answer = undefined;
       }
     }
   }
 
-  /** The bytes from `offset` on of what `first` was the beginning of. */
+  /** The bytes of `file` from `offset` on. */
   async #rest(
     url: URL,
-    first: HttpAnswer,
+    file: RangedFile,
     offset: number,
     signal: AbortSignal | undefined,
   ): Promise<HttpAnswer> {
-    const { etag } = first.headers;
-    const answer = await this.#downloads.get(
-      url,
-      {
-        ...PLAIN,
-        Range: `bytes=${offset}-`,
-        // Only a strong one says that the bytes are the same.
-        ...(etag === undefined || etag.startsWith("W/") ? {} : { "If-Range": etag }),
-      },
-      signal,
-    );
-    const length = Number(first.headers["content-length"]);
-    const expected = `bytes ${offset}-${length - 1}/${length}`;
-    if (answer.status === 206 && answer.headers["content-range"] === expected) return answer;
+    const { etag } = file;
+    // Only a strong one says that the bytes are the same.
+    const condition = etag === undefined || etag.startsWith("W/") ? {} : { "If-Range": etag };
+    const headers = { ...PLAIN, ...rangeFrom(offset), ...condition };
+    const answer = await this.#downloads.get(url, headers, signal);
+    if (restOf(answer, offset)?.length === file.length) return answer;
     answer.discard();
     if (answer.status !== 200 && answer.status !== 206) {
       throw statusError(url, answer.status, answer.headers);
@@ -182,10 +189,42 @@ function checkWhole(answer: HttpAnswer): void {
   throw transportError(url, new HttpFailure("final", why));
 }
 
-function canResume(answer: HttpAnswer): boolean {
-  const { headers } = answer;
-  const isCounted = /^\d+$/.test(headers["content-length"] ?? "");
-  return isCounted && headers["accept-ranges"] === "bytes" && encodingOf(answer) === "none";
+/** A file that can be had from any byte on. */
+interface RangedFile {
+  readonly length: number;
+  readonly etag: string | undefined;
+}
+
+function rangeFrom(offset: number): { readonly Range: string } {
+  return { Range: `bytes=${offset}-` };
+}
+
+/** The file that `answer` is all of, when it can be had in parts, too. */
+function wholeOf(answer: HttpAnswer): RangedFile | undefined {
+  const { "content-length": length = "", "accept-ranges": ranges, etag } = answer.headers;
+  if (!/^\d+$/.test(length) || ranges !== "bytes") return undefined;
+  return encodingOf(answer) === "none" ? { length: Number(length), etag } : undefined;
+}
+
+/** The file that `answer` is the rest of, from `offset` on. */
+function restOf(answer: HttpAnswer, offset: number): RangedFile | undefined {
+  const { "content-range": range = "", etag } = answer.headers;
+  const [, start, last, length] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(range) ?? [];
+  const isRest = Number(start) === offset && Number(last) === Number(length) - 1;
+  const isPlain = encodingOf(answer) === "none";
+  return answer.status === 206 && isRest && isPlain ? { length: Number(length), etag } : undefined;
+}
+
+async function* withoutFirst(
+  count: number,
+  source: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  let left = count;
+  for await (const piece of source) {
+    const rest = piece.subarray(Math.min(left, piece.length));
+    left -= piece.length - rest.length;
+    if (rest.length > 0) yield rest;
+  }
 }
 
 const ENCODINGS: Readonly<Record<string, Compression>> = {

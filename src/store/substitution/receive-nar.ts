@@ -5,7 +5,7 @@ import { equalBytes } from "../../base/bytes.js";
 import { COMPRESSIONS, isCompression } from "../../base/compression/compression.js";
 import { decompress } from "../../base/compression/decompress.js";
 import { isStoreError, StoreError } from "../../base/errors.js";
-import type { TreeTargets } from "../../castore/tree-upload.js";
+import type { TreeSink } from "../../castore/tree-upload.js";
 import { type IngestedTree, ingestNar, type NarIngestOptions } from "../nar/ingest.js";
 import type { Narinfo } from "../narinfo/narinfo.js";
 import { formatHash } from "../nix-hash.js";
@@ -17,8 +17,8 @@ export interface ReceiveOptions extends Omit<NarIngestOptions, "narSizeMax"> {
 }
 
 /**
- * Unpacks the compressed NAR that `source` gives into `targets`. When it resolves, all of it is durable and is
- * what `narinfo` says: `NarHash`, `NarSize`, and `FileHash` and `FileSize` where they are given. When it fails,
+ * Unpacks the compressed NAR that `source` gives into `targets`. When it resolves, all of it is there
+ * and is what `narinfo` says: `NarHash`, `NarSize`, and `FileHash` and `FileSize` where they are given. When it fails,
  * `source` has been let go of, and what was stored is referred to by nothing.
  *
  * @throws {StoreError} `corrupt`, saying which field disagrees or what is malformed; what `source` and the
@@ -27,7 +27,7 @@ export interface ReceiveOptions extends Omit<NarIngestOptions, "narSizeMax"> {
 export async function receiveNar(
   narinfo: Narinfo,
   source: AsyncIterable<Uint8Array>,
-  targets: TreeTargets,
+  targets: TreeSink,
   { onBytes = () => {}, ...options }: ReceiveOptions = {},
 ): Promise<IngestedTree> {
   const { narSize, narSha256, compression } = narinfo;

@@ -10,8 +10,10 @@ import type { PublicKey } from "../signature/public-key.js";
 import type { BinaryCache } from "./binary-cache.js";
 import type { CircuitBreaker } from "./circuit-breaker.js";
 import { failureOf } from "./http-failure.js";
+import type { KeptAnswers } from "./kept-answers.js";
+import type { NarSpool } from "./nar-spool.js";
 
-/** How long it is believed that a cache has, or lacks, a store path. */
+/** How long it is believed, in memory, that a cache has, or lacks, a store path. */
 const FOUND_MS = 10 * 60_000;
 const ABSENT_MS = 60_000;
 const REMEMBERED_MAX = 100_000;
@@ -22,6 +24,8 @@ export interface Offer {
   readonly narinfo: Narinfo;
   /** Whether only its content address speaks for it, which the content has to bear out. */
   readonly byContentAddress: boolean;
+  /** Whether it was kept from before, and its cache may have changed since. */
+  readonly isKept: boolean;
 }
 
 export interface UpstreamOptions {
@@ -32,11 +36,16 @@ export interface UpstreamOptions {
   readonly checkSignatures: boolean;
   /** Lower is asked first; what the cache says itself, unless given. */
   readonly priority?: number | undefined;
+  /** Where answers outlive the process; memory alone, unless given. */
+  readonly kept?: KeptAnswers | undefined;
+  /** Where large NARs that did not arrive whole are kept. */
+  readonly spool?: NarSpool | undefined;
 }
 
 /**
  * A binary cache to substitute from: asked one question once at a time, its answers remembered for a while,
- * believed only when a trusted key or a content address speaks for them, and left alone when it fails.
+ * believed only when a trusted key or a content address speaks for them, those that were kept too, and left alone
+ * when it fails.
  */
 export class Upstream {
   readonly #options: UpstreamOptions;
@@ -89,9 +98,12 @@ export class Upstream {
    * that answers, but not with this file, may have others.
    */
   async *nar(narinfo: Narinfo, options?: CallOptions): AsyncGenerator<Uint8Array> {
-    const { breaker, cache } = this.#options;
+    const { breaker, cache, spool } = this.#options;
+    const fetch = (offset: number) => cache.nar(narinfo, { ...options, offset });
     try {
-      yield* await cache.nar(narinfo, options);
+      yield* spool === undefined
+        ? await fetch(0)
+        : spool.through({ address: this.address, narinfo }, fetch, options?.signal);
     } catch (error) {
       if (failureOf(error)?.status === undefined) breaker.failed(error);
       throw error;
@@ -101,6 +113,7 @@ export class Upstream {
   /** What was remembered of a store path has turned out to be wrong. */
   forget(hash: Uint8Array): void {
     this.#remembered.delete(toHex(hash));
+    this.#options.kept?.forget(this.address, hash);
   }
 
   close(): void {
@@ -108,16 +121,36 @@ export class Upstream {
   }
 
   async #ask(hash: Uint8Array, key: string, signal: AbortSignal): Promise<Offer | undefined> {
-    const { breaker, cache } = this.#options;
+    const before = this.#recall(hash, key);
+    if (before !== undefined) return before.offer;
+    const { breaker, cache, kept } = this.#options;
     const narinfo = await breaker.run(() => cache.narinfo(hash, { signal }));
-    const offer = narinfo && this.#judge(narinfo);
+    const offer = narinfo && this.#judge(narinfo, false);
     const ttl = offer === undefined ? ABSENT_MS : FOUND_MS;
     this.#remembered.set(key, { offer }, { ttl });
+    kept?.put(this.address, hash, narinfo);
     return offer;
   }
 
+  /** What was kept, if that may be believed, with the keys of today. */
+  #recall(hash: Uint8Array, key: string): { readonly offer: Offer | undefined } | undefined {
+    const answer = this.#options.kept?.get(this.address, hash);
+    if (answer === undefined) return undefined;
+    const { narinfo, remainingMs } = answer;
+    try {
+      const offer = narinfo && this.#judge(narinfo, true);
+      const ttl = Math.min(remainingMs, offer === undefined ? ABSENT_MS : FOUND_MS);
+      this.#remembered.set(key, { offer }, { ttl });
+      return { offer };
+    } catch (error) {
+      // It may have been signed by someone else since.
+      if (isStoreError(error, "corrupt")) return undefined;
+      throw error;
+    }
+  }
+
   /** Everything that can be checked before the NAR is here. */
-  #judge(narinfo: Narinfo): Offer {
+  #judge(narinfo: Narinfo, isKept: boolean): Offer {
     const { keys, checkSignatures } = this.#options;
     const trust = trustIn(narinfo, keys);
     if (trust === undefined && checkSignatures) throw this.#untrusted(narinfo);
@@ -128,7 +161,7 @@ export class Upstream {
       if (!isStoreError(error)) throw error;
       throw new StoreError("corrupt", `${this.address}: ${error.message}`, { cause: error });
     }
-    return { upstream: this, narinfo, byContentAddress: trust?.by === "content-address" };
+    return { upstream: this, narinfo, byContentAddress: trust?.by === "content-address", isKept };
   }
 
   #untrusted({ storePath, signatures }: Narinfo): StoreError {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { isStoreError, StoreError } from "../../base/errors.js";
 import type { CallOptions } from "../../castore/blob/service.js";
 import { staggered } from "./staggered.js";
@@ -30,6 +31,8 @@ export class Upstreams {
     this.#upstreams = upstreams;
     this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
     this.#offline = options.offline ?? false;
+    // Every question under way listens.
+    setMaxListeners(0, this.#closing.signal);
   }
 
   /**

@@ -15,6 +15,8 @@ import {
   HttpFetcher,
   type HttpFetcherOptions,
 } from "../../../../src/store/substitution/http-fetcher.js";
+import type { KeptAnswers } from "../../../../src/store/substitution/kept-answers.js";
+import type { NarSpool } from "../../../../src/store/substitution/nar-spool.js";
 import { Upstream } from "../../../../src/store/substitution/upstream.js";
 import { Upstreams } from "../../../../src/store/substitution/upstreams.js";
 import { RecordingLog } from "../../../fuse/support/recording-log.js";
@@ -60,6 +62,8 @@ export interface ClientOptions extends Partial<HttpFetcherOptions> {
   readonly keys?: readonly PublicKey[];
   readonly checkSignatures?: boolean;
   readonly patienceMs?: number;
+  readonly kept?: KeptAnswers;
+  readonly spool?: NarSpool;
 }
 
 /** A store that is empty, in front of `urls`. */
@@ -71,7 +75,8 @@ export class Client {
   readonly pathInfos: SubstitutingPathInfoService;
 
   constructor(urls: readonly string[], options: ClientOptions = {}) {
-    const { keys = [KEY.publicKey], checkSignatures = true, patienceMs = 500, ...http } = options;
+    const { kept, spool, patienceMs = 500, ...rest } = options;
+    const { keys = [KEY.publicKey], checkSignatures = true, ...http } = rest;
     this.upstreams = new Upstreams(
       urls.map((url) => {
         const fetcher = new HttpFetcher({
@@ -87,6 +92,8 @@ export class Client {
           breaker: new CircuitBreaker({ name: url }),
           keys,
           checkSignatures,
+          kept,
+          spool,
         });
       }),
       { patienceMs },

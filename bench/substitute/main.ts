@@ -1,0 +1,134 @@
+/**
+ * Substitution beside Nix's own, in one run: `make bench-substitute`.
+ *
+ *   TVIX_BENCH_ROUNDS         how often everything is measured, 5 unless given
+ *   TVIX_BENCH_COMPRESSIONS   of the caches, "zstd xz" unless given
+ *   TMPDIR                    where: a disk with 3 GB to spare
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { cpuPressure, describeMachine } from "../support/machine.js";
+import { startNginx } from "../support/nginx.js";
+import { CLI, inRepository, run } from "../support/run.js";
+import { inTurn } from "../support/statistics.js";
+import { makeClosure } from "./closure.js";
+import { type Contender, NixCopy, TvixStore } from "./contenders.js";
+import { localReadMs, startSilentServer } from "./interference.js";
+import { Nix } from "./nix.js";
+import { type LocalReads, type Measured, report } from "./report.js";
+
+const ROUNDS = Number(process.env["TVIX_BENCH_ROUNDS"] ?? 5);
+const COMPRESSIONS = (process.env["TVIX_BENCH_COMPRESSIONS"] ?? "zstd xz").split(" ");
+/** Looked at through a mount, these take a second or so. */
+const LOCAL_FILES = 5_000;
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+const folder = mkdtempSync(join(tmpdir(), "tvix-store-bench-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+process.on("SIGINT", () => process.exit(130));
+process.on("SIGTERM", () => process.exit(143));
+
+say("Building the closure");
+const [secret, known] = [join(folder, "secret"), join(folder, "public")];
+const builder = new Nix(join(folder, "builder"));
+builder.run("nix-store", "--generate-binary-cache-key", "bench-1", secret, known);
+const key = readFileSync(known, "utf8").trim();
+const closure = makeClosure(builder, folder, secret);
+
+const cacheFolder = (compression: string): string => join(folder, `cache-${compression}`);
+for (const compression of COMPRESSIONS) {
+  say(`Compressing it with ${compression}`);
+  const query = `compression=${compression}&parallel-compression=true`;
+  const target = `file://${cacheFolder(compression)}?${query}`;
+  builder.run("nix", "copy", "--to", target, closure.program);
+}
+
+const measured: Measured[] = [];
+const log = join(folder, "sent");
+for (const compression of COMPRESSIONS) {
+  const root = cacheFolder(compression);
+  const server = await startNginx(root, join(folder, `nginx-${compression}`), log);
+  const cache = { url: server.url, key, program: closure.program };
+  const contenders = {
+    nix: new NixCopy(cache, newFolder),
+    ours: new TvixStore(cache, newFolder),
+  };
+  try {
+    for (const task of ["firstLine", "whole"] as const) {
+      say(`${compression}: ${task}`);
+      measured.push(await measure(compression, task, contenders));
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
+say("Reading what is local");
+const local = await measureLocalReads();
+const text = report(measured, local, {
+  closure,
+  machine: describeMachine(folder),
+  nixVersion: run("nix", ["--version"]).trim(),
+  rounds: ROUNDS,
+  cpuPressure: cpuPressure(),
+});
+mkdirSync(inRepository("docs/bench"), { recursive: true });
+writeFileSync(inRepository("docs/bench/substitute.md"), text);
+console.log(text);
+
+async function measure(
+  compression: string,
+  task: keyof Contender,
+  contenders: Readonly<Record<"nix" | "ours", Contender>>,
+): Promise<Measured> {
+  const result: Measured = { compression, task, nix: [], ours: [], bytes: { nix: 0, ours: 0 } };
+  // The first round only warms the caches up.
+  for (let round = -1; round < ROUNDS; round++) {
+    for (const who of inTurn(["nix", "ours"] as const, round)) {
+      writeFileSync(log, "");
+      const tookMs = await contenders[who][task]();
+      if (round < 0) continue;
+      result[who].push(tookMs);
+      result.bytes[who] = bytesSent();
+    }
+  }
+  return result;
+}
+
+/** By the server, in all answers since the log was emptied. */
+function bytesSent(): number {
+  const lines = readFileSync(log, "utf8").trimEnd().split("\n");
+  return lines.reduce((sum, line) => sum + Number(line.split(" ")[0]), 0);
+}
+
+async function measureLocalReads(): Promise<LocalReads> {
+  const tree = join(folder, "local");
+  for (let index = 0; index < LOCAL_FILES; index++) {
+    const inside = join(tree, `${index % 50}`);
+    if (index < 50) mkdirSync(inside, { recursive: true });
+    writeFileSync(join(inside, `${index}`), `${index}`.repeat(500));
+  }
+  const store = join(folder, "local-store");
+  const storePath = run(process.execPath, [CLI, "import", "--store-dir", store, tree]).trim();
+  await using silent = await startSilentServer();
+  const result: LocalReads = { files: LOCAL_FILES, off: [], on: [] };
+  for (let round = -1; round < ROUNDS; round++) {
+    for (const fault of inTurn(["off", "on"] as const, round)) {
+      const where = { store, storePath, url: silent.url };
+      const tookMs = await localReadMs(newFolder(), where, fault === "on");
+      if (round >= 0) result[fault].push(tookMs);
+    }
+  }
+  return result;
+}
+
+/** In place of the one before. */
+function newFolder(): string {
+  const path = join(folder, "contender");
+  rmSync(path, { recursive: true, force: true });
+  mkdirSync(path);
+  // What the one before has written is not this one's to wait for.
+  run("sync", []);
+  return path;
+}

@@ -1,0 +1,101 @@
+/**
+ * docs/bench/substitute.md.
+ */
+import { median, medianRatio } from "../support/statistics.js";
+import type { Closure } from "./closure.js";
+import type { Contender } from "./contenders.js";
+
+/** Milliseconds, one for each round; bytes of the last one. */
+export interface Measured {
+  readonly compression: string;
+  readonly task: keyof Contender;
+  readonly nix: number[];
+  readonly ours: number[];
+  readonly bytes: { nix: number; ours: number };
+}
+
+/** Milliseconds, with an upstream that never answers and without. */
+export interface LocalReads {
+  readonly files: number;
+  readonly off: number[];
+  readonly on: number[];
+}
+
+export interface ReportContext {
+  readonly closure: Closure;
+  readonly machine: string;
+  readonly nixVersion: string;
+  readonly rounds: number;
+  /** Percent of the time that programs waited for a core, while this ran. */
+  readonly cpuPressure: number;
+}
+
+const TASKS = {
+  firstLine: { title: "first line of a program", ratioMax: 0.25 },
+  whole: { title: "whole closure", ratioMax: 1 },
+} as const;
+/** Noise of the machine is not a delay. */
+const LOCAL_RATIO_MAX = 1.1;
+
+export function report(
+  measured: readonly Measured[],
+  local: LocalReads,
+  { closure, machine, nixVersion, rounds, cpuPressure }: ReportContext,
+): string {
+  const localRatio = medianRatio(local.on, local.off);
+  return [
+    "# Substitution beside Nix",
+    "",
+    `Written by \`make bench-substitute\`. nginx on this machine serves a signed binary cache that ${nixVersion} wrote:`,
+    `${closure.paths} store paths, ${megabytes(closure.narBytes)} MB of NARs, packages of npm and a program that reads from`,
+    `${closure.usedPaths} of them (${megabytes(closure.usedNarBytes)} MB). Each measurement starts with no store at all:`,
+    "",
+    "- first line of a program: `tvix-store mount --substituter` and the program run from the mount, until it has printed a",
+    "  line; `nix copy --from`, then the program",
+    "- whole closure: `tvix-store prefetch`; `nix copy --from`. Ours is on disk then; Nix leaves that to the kernel",
+    "",
+    `They take turns. Numbers are medians of ${rounds} rounds, the ratio is the median of the ratios within each round.`,
+    "",
+    `Machine: ${machine}.`,
+    ...(cpuPressure >= 1
+      ? [
+          `Other programs were running: for ${Math.round(cpuPressure)} % of the time something waited for a core.`,
+        ]
+      : []),
+    "",
+    "| | cache | tvix-store, s | Nix, s | ratio | target | tvix-store, MB sent | Nix, MB sent |",
+    "|---|---|---:|---:|---:|---|---:|---:|",
+    ...measured.map(({ compression, task, nix, ours, bytes }) => {
+      const { title, ratioMax } = TASKS[task];
+      const ratio = medianRatio(ours, nix);
+      const cells = [
+        title,
+        compression,
+        seconds(ours),
+        seconds(nix),
+        ratio.toFixed(2),
+        verdict(ratio, ratioMax),
+        megabytes(bytes.ours),
+        megabytes(bytes.nix),
+      ];
+      return `| ${cells.join(" | ")} |`;
+    }),
+    "",
+    `Reading ${local.files} local files through a mount that nobody has looked at yet, while eight programs wait for an`,
+    `upstream that never answers: ${seconds(local.on)} s; without them ${seconds(local.off)} s. Ratio ` +
+      `${localRatio.toFixed(2)}, ${verdict(localRatio, LOCAL_RATIO_MAX)}.`,
+    "",
+  ].join("\n");
+}
+
+function verdict(ratio: number, ratioMax: number): string {
+  return `at most ${ratioMax}: ${ratio <= ratioMax ? "met" : "**not met**"}`;
+}
+
+function seconds(timesMs: readonly number[]): string {
+  return (median(timesMs) / 1000).toFixed(2);
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}

@@ -1,0 +1,56 @@
+/**
+ * Decompressing with the libraries of this system: compiled code on another thread, with output bounded by the
+ * room it is given.
+ */
+
+/** A decompressor of a shared library, at one place of one input. */
+export interface SystemDecoder {
+  /**
+   * Takes bytes from the beginning of `input`, which may be empty, and writes what comes of them to the
+   * beginning of `output`. Neither may be touched until it resolves. With `isLast` there is no more input.
+   *
+   * @throws {StoreError} as `decompress`.
+   */
+  step(input: Uint8Array, output: Uint8Array, isLast: boolean): Promise<Step>;
+  /** Gives its memory back. Not during a step. */
+  close(): void;
+}
+
+export interface Step {
+  readonly takenBytes: number;
+  readonly givenBytes: number;
+}
+
+/** What comes of one step: a millisecond of zstd, a few of xz. */
+const STEP_BYTES_MAX = 256 * 1024;
+const OUTPUT_BYTES = 1024 * 1024;
+
+const NOTHING = new Uint8Array(0);
+
+/** What `decoder`, which is closed at the end, makes of `source`. Pieces are the caller's to keep. */
+export async function* throughDecoder(
+  decoder: SystemDecoder,
+  source: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  let room: Uint8Array = NOTHING;
+  async function* put(piece: Uint8Array, isLast: boolean): AsyncGenerator<Uint8Array> {
+    for (let rest = piece; ; ) {
+      if (room.length === 0) room = Buffer.allocUnsafeSlow(OUTPUT_BYTES);
+      const output = room.subarray(0, STEP_BYTES_MAX);
+      const { takenBytes, givenBytes } = await decoder.step(rest, output, isLast);
+      rest = rest.subarray(takenBytes);
+      room = room.subarray(givenBytes);
+      if (givenBytes > 0) yield output.subarray(0, givenBytes);
+      // What did not fill the room has nothing waiting behind it.
+      if (rest.length === 0 && givenBytes < output.length) return;
+    }
+  }
+  try {
+    for await (const piece of source) {
+      if (piece.length > 0) yield* put(piece, false);
+    }
+    yield* put(NOTHING, true);
+  } finally {
+    decoder.close();
+  }
+}

@@ -1,0 +1,38 @@
+import { require } from "../require.js";
+
+/** A function of a library, which may also run on another thread: its last argument is told what it returns. */
+export interface ForeignFunction<Arguments extends readonly unknown[], Result> {
+  (...args: Arguments): Result;
+  async(...args: [...Arguments, (error: unknown, result: Result) => void]): void;
+}
+
+/** A shared library of this system, with functions of the names in `Prototypes`. */
+export interface SystemLibrary<Functions> {
+  readonly functions: Functions;
+  /** Where `bytes` lie in memory; they must outlive the use of it. */
+  address(bytes: Uint8Array): bigint;
+}
+
+/**
+ * Loads the shared library called `file`, such as `libzstd.so.1`. `undefined` when it is not on this system, or
+ * cannot be called. The caller says what the functions are.
+ */
+export function loadSystemLibrary<Functions>(
+  file: string,
+  prototypes: Readonly<Record<keyof Functions & string, string>>,
+): SystemLibrary<Functions> | undefined {
+  try {
+    const koffi = require("koffi") as typeof import("koffi");
+    const library = koffi.load(file);
+    const functions = Object.fromEntries(
+      Object.entries<string>(prototypes).map(([name, prototype]) => [
+        name,
+        library.func(prototype),
+      ]),
+    ) as Functions;
+    return { functions, address: (bytes) => koffi.address(bytes) };
+  } catch {
+    // There are packages that do the same, only slower.
+    return undefined;
+  }
+}
