@@ -2,7 +2,7 @@ import type { Compression } from "../../base/compression/compression.js";
 import { decompress } from "../../base/compression/decompress.js";
 import { type ErrorCode, isStoreError, StoreError } from "../../base/errors.js";
 import type { CallOptions } from "../../castore/blob/service.js";
-import type { CacheFetcher } from "./cache-fetcher.js";
+import type { CacheFetcher, FilePart } from "./cache-fetcher.js";
 import { type HttpAnswer, HttpClient, type HttpClientOptions } from "./http-client.js";
 import { HttpFailure, statusError, transportError, withoutSecrets } from "./http-failure.js";
 import { Retry, type RetryOptions } from "./retry.js";
@@ -80,6 +80,32 @@ export class HttpFetcher implements CacheFetcher {
         return canResume(answer)
           ? this.#resuming(url, answer, retry, signal)
           : decoded(answer, withoutSecrets(url), Number.MAX_SAFE_INTEGER);
+      } catch (error) {
+        await retry.again(error, false, signal);
+      }
+    }
+  }
+
+  /** Someone waits for it: it does not queue behind downloads. */
+  async part(
+    place: string,
+    { offset, length }: FilePart,
+    { signal }: CallOptions = {},
+  ): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const url = this.#placeOf(place);
+    const end = offset + length;
+    const retry = new Retry(this.#retry);
+    const ask = async (from: number): Promise<HttpAnswer | undefined> => {
+      const headers = { ...PLAIN, Range: `bytes=${from}-${end - 1}` };
+      const answer = await this.#questions.get(url, headers, signal);
+      if (isAbsent(answer)) return undefined;
+      checkPart(answer, from, end);
+      return answer;
+    };
+    for (;;) {
+      try {
+        const first = await ask(offset);
+        return first && resumed(first, offset, ask, retry, signal);
       } catch (error) {
         await retry.again(error, false, signal);
       }
@@ -180,6 +206,43 @@ function checkWhole(answer: HttpAnswer): void {
   const encoding = JSON.stringify(headers["content-encoding"]);
   const why = `its Content-Encoding is ${encoding}, which was not asked for`;
   throw transportError(url, new HttpFailure("final", why));
+}
+
+/** The body of `first`, from `offset` on, going on with `ask` where it breaks. */
+async function* resumed(
+  first: HttpAnswer,
+  offset: number,
+  ask: (from: number) => Promise<HttpAnswer | undefined>,
+  retry: Retry,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  let at = offset;
+  let answer: HttpAnswer | undefined = first;
+  for (;;) {
+    const start = at;
+    try {
+      // One that is gone meanwhile ends early, which the caller sees.
+      answer ??= await ask(at);
+      if (answer === undefined) return;
+      for await (const piece of answer.body()) {
+        at += piece.length;
+        yield piece;
+      }
+      return;
+    } catch (error) {
+      await retry.again(error, at > start, signal);
+      answer = undefined;
+    }
+  }
+}
+
+function checkPart(answer: HttpAnswer, from: number, end: number): void {
+  const { status, headers, url } = answer;
+  const isWanted = headers["content-range"]?.startsWith(`bytes ${from}-${end - 1}/`);
+  if (status === 206 && isWanted && encodingOf(answer) === "none") return;
+  answer.discard();
+  if (status !== 200 && status !== 206) throw statusError(url, status, headers);
+  throw new StoreError("unsupported", `${withoutSecrets(url)} can be had as a whole only`);
 }
 
 function canResume(answer: HttpAnswer): boolean {
