@@ -2,7 +2,7 @@
  * Storing one tree, from whatever it is read.
  */
 import { TaskPool } from "../base/concurrency.js";
-import type { BlobService, BlobWriter, CallOptions } from "./blob/service.js";
+import type { BlobService, BlobWriter, CallOptions, StoredBlob } from "./blob/service.js";
 import type { DirectoryPutter, DirectoryService } from "./directory/service.js";
 import type { DirectoryEntry } from "./directory.js";
 import { directoryFrom } from "./directory-codec.js";
@@ -81,11 +81,15 @@ export class TreeUpload {
     this.#add(name, Promise.resolve({ type: "symlink", target }));
   }
 
-  /** Stores a file: `copy` writes its content, and is over when this resolves. Call {@link ready} before. */
+  /**
+   * Stores a file: `copy` writes its content, and is over when this resolves. `onStored` is told when it is
+   * durable. Call {@link ready} before.
+   */
   async file(
     name: Uint8Array,
     executable: boolean,
     copy: (writer: BlobWriter) => Promise<void>,
+    onStored: (blob: StoredBlob) => void = () => {},
   ): Promise<void> {
     const writer = await this.#blobs.openWrite(this.#options);
     try {
@@ -96,8 +100,9 @@ export class TreeUpload {
     }
     const node = this.#pending.run(async (): Promise<Node> => {
       await using closing = writer;
-      const { digest, size } = await closing.close();
-      return { type: "file", digest, size: BigInt(size), executable };
+      const blob = await closing.close();
+      onStored(blob);
+      return { type: "file", digest: blob.digest, size: BigInt(blob.size), executable };
     });
     this.#add(name, node);
   }

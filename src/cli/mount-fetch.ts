@@ -15,11 +15,21 @@ import { CachingDirectoryService } from "../castore/directory/caching.js";
 import { WriteBehindDirectoryService } from "../castore/directory/write-behind.js";
 import type { Directory } from "../castore/directory.js";
 import type { CastoreWant, FreshObjects } from "../castore/fs/fetchable-source.js";
+import type { ProvisionalObjects, ProvisionalWant } from "../castore/fs/provisional-source.js";
 import { INLINE_BYTES_MAX } from "../castore/local/blob-record.js";
-import { LISTED_MS, type RootKnowledge, type RootWant } from "../store/fetchable-root-nodes.js";
+import {
+  LISTED_MS,
+  type RootKnowledge,
+  type RootWant,
+  type ShownPath,
+} from "../store/fetchable-root-nodes.js";
 import { CachingPathInfoService } from "../store/path-info/caching.js";
 import { LocalPathInfoService } from "../store/path-info/local.js";
 import type { SubstitutingPathInfoService } from "../store/path-info/substituting.js";
+import {
+  type ProvisionalOptions,
+  ProvisionalPaths,
+} from "../store/provisional/provisional-paths.js";
 import type { FarServices, LocalStores } from "./services.js";
 
 /** How long an absent store path is believed to be absent; as long as the kernel does. */
@@ -33,6 +43,14 @@ const BEHIND_BYTES_MAX = 32 * 1024 * 1024;
 /** A commit stops this thread for some milliseconds: one for many small files, not one for each. */
 const BEHIND_MS = 200;
 
+/** What a serving thread may miss. */
+export type MountWant = CastoreWant | RootWant | ProvisionalWant;
+
+export interface MountFetchOptions {
+  /** Shows paths as their listings say they are, before they are here; not without this. */
+  readonly lazy?: Pick<ProvisionalOptions, "rebind" | "followMs">;
+}
+
 export class MountFetch implements RootKnowledge, FreshObjects {
   readonly #freshBlobs: WriteBehind<Uint8Array>;
   readonly #freshDirectories: WriteBehind<Directory>;
@@ -41,11 +59,12 @@ export class MountFetch implements RootKnowledge, FreshObjects {
   readonly #pathInfos: CachingPathInfoService | undefined;
   readonly #substitution: SubstitutingPathInfoService | undefined;
   readonly #nearPathInfos: LocalPathInfoService;
+  readonly #provisional: ProvisionalPaths | undefined;
   readonly #absent = new LRUCache<string, true>({ max: ABSENT_MAX, ttl: ABSENT_MS });
   readonly #listing = new SingleFlight<void>();
   #listedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(near: LocalStores, far: FarServices, log: Logger) {
+  constructor(near: LocalStores, far: FarServices, log: Logger, { lazy }: MountFetchOptions = {}) {
     const { blobs, directories, pathInfos, substitution } = far;
     this.#substitution = substitution;
     const behind = {
@@ -57,12 +76,12 @@ export class MountFetch implements RootKnowledge, FreshObjects {
     this.#freshBlobs = new WriteBehind(behind);
     this.#freshDirectories = new WriteBehind(behind);
     this.#nearPathInfos = new LocalPathInfoService(near.pathInfos.index);
-    this.#blobs =
-      blobs &&
-      new CachingBlobService({
-        near: new WriteBehindBlobService(near.blobs.blobs, this.#freshBlobs, INLINE_BYTES_MAX),
-        far: blobs,
-      });
+    const nearBlobs = new WriteBehindBlobService(
+      near.blobs.blobs,
+      this.#freshBlobs,
+      INLINE_BYTES_MAX,
+    );
+    this.#blobs = blobs && new CachingBlobService({ near: nearBlobs, far: blobs });
     this.#directories =
       directories &&
       new CachingDirectoryService({
@@ -71,6 +90,16 @@ export class MountFetch implements RootKnowledge, FreshObjects {
       });
     this.#pathInfos =
       pathInfos && new CachingPathInfoService({ near: this.#nearPathInfos, far: pathInfos });
+    this.#provisional =
+      lazy &&
+      substitution &&
+      new ProvisionalPaths({
+        substitution,
+        blobs: nearBlobs,
+        directories: near.directories.directories,
+        log,
+        ...lazy,
+      });
   }
 
   /** The near/far services that this fetches through, as others may use them; what is local is left out. */
@@ -83,6 +112,15 @@ export class MountFetch implements RootKnowledge, FreshObjects {
     };
   }
 
+  /** The trees that are shown before they are here; `undefined` when none ever are. */
+  get provisional(): ProvisionalObjects | undefined {
+    return this.#provisional;
+  }
+
+  shown(hash: string): ShownPath | undefined {
+    return this.#provisional?.shown(hash);
+  }
+
   blob(digest: string): Uint8Array | undefined {
     return this.#freshBlobs.get(digest);
   }
@@ -91,8 +129,9 @@ export class MountFetch implements RootKnowledge, FreshObjects {
     return this.#freshDirectories.get(digest);
   }
 
-  /** Waits until all that was fetched is on the disk, or was refused. */
+  /** Ends what nobody waits for, and waits until all that was fetched is on the disk, or was refused. */
   async settle(): Promise<void> {
+    this.#provisional?.close();
     await this.#freshBlobs.settle();
     await this.#freshDirectories.settle();
   }
@@ -111,11 +150,7 @@ export class MountFetch implements RootKnowledge, FreshObjects {
    *
    * @throws {StoreError} `dangling-reference` for a hole; `unavailable` and others when it cannot be told.
    */
-  async fetch(
-    want: CastoreWant | RootWant,
-    signal: AbortSignal,
-    onProgress: () => void,
-  ): Promise<void> {
+  async fetch(want: MountWant, signal: AbortSignal, onProgress: () => void): Promise<void> {
     switch (want.type) {
       case "blob":
         return await this.#fetchCastore(this.#blobs, want, { signal });
@@ -123,6 +158,8 @@ export class MountFetch implements RootKnowledge, FreshObjects {
         return await this.#fetchCastore(this.#directories, want, { signal });
       case "path-info":
         return await this.#fetchPathInfo(want.hash, { signal }, onProgress);
+      case "provisional-file":
+        return await this.#provisional?.fetchFile(want.digest, signal, onProgress);
       case "path-infos":
         return await this.#listing.run("", (shared) => this.#list({ signal: shared }), signal);
     }
@@ -141,6 +178,7 @@ export class MountFetch implements RootKnowledge, FreshObjects {
 
   async #fetchPathInfo(hash: string, options: CallOptions, onProgress: () => void): Promise<void> {
     if (this.#absent.has(hash)) return;
+    if (await this.#provisional?.show(hash, options)) return;
     const stopListening = this.#substitution?.onReceived((received) => {
       if (received === hash) onProgress();
     });

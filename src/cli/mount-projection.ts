@@ -3,6 +3,7 @@
  */
 import { FetchableSource, type FreshObjects } from "../castore/fs/fetchable-source.js";
 import { Projection } from "../castore/fs/projection.js";
+import { type ProvisionalObjects, ProvisionalSource } from "../castore/fs/provisional-source.js";
 import { RangeLog } from "../castore/fs/range-log.js";
 import { ResidentStore } from "../castore/local/resident-store.js";
 import {
@@ -40,13 +41,14 @@ export async function openProjection(recipe: ProjectionRecipe): Promise<Projecti
 export function projectionOf(
   { store, listable, ranges }: ProjectionRecipe,
   stores: LocalStores,
-  fetched?: RootKnowledge & FreshObjects,
+  fetched?: RootKnowledge & FreshObjects & { readonly provisional: ProvisionalObjects | undefined },
 ): Projection {
   const { blobs, directories, pathInfos } = addressesOf(store);
   const resident = new ResidentStore(stores);
   const kinds = { blobs: isRemote(blobs), directories: isRemote(directories) };
-  const source =
-    kinds.blobs || kinds.directories ? new FetchableSource(resident, kinds, fetched) : resident;
+  const provisional = fetched?.provisional;
+  const isFetched = kinds.blobs || kinds.directories || provisional !== undefined;
+  const source = isFetched ? new FetchableSource(resident, kinds, fetched) : resident;
   const local = new LocalPathInfoService(stores.pathInfos.index);
   const residentRoots = new StoreRootNodes(local, { listable });
   const roots = hasFarPathInfos(store)
@@ -55,5 +57,9 @@ export function projectionOf(
         listable: listable && isRemote(pathInfos),
       })
     : residentRoots;
-  return new Projection(roots, source, new RangeLog(ranges));
+  return new Projection(
+    roots,
+    provisional === undefined ? source : new ProvisionalSource(source, provisional),
+    new RangeLog(ranges),
+  );
 }

@@ -5,11 +5,13 @@
 import { constants } from "node:os";
 import { type ErrorCode, isStoreError } from "../base/errors.js";
 
-const { EINTR, EINVAL, EIO, ENOENT, EOPNOTSUPP, EPERM } = constants.errno;
+const { EINTR, EINVAL, EIO, EOPNOTSUPP, EPERM, ESTALE } = constants.errno;
 
 const errnoByCode: Readonly<Record<ErrorCode, number>> = {
   "invalid-argument": EINVAL,
-  "not-found": ENOENT,
+  // Names that are absent never come here. What is not found is an inode number that the kernel has kept: with
+  // this answer it looks its path up again.
+  "not-found": ESTALE,
   "dangling-reference": EIO,
   corrupt: EIO,
   "permission-denied": EPERM,

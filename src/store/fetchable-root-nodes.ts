@@ -6,6 +6,7 @@ import { Miss } from "../castore/fs/file-system.js";
 import type { RootNodes } from "../castore/fs/root-nodes.js";
 import type { Node } from "../castore/node.js";
 import type { LocalPathInfoService } from "./path-info/local.js";
+import type { StorePath } from "./store-path.js";
 import { type StoreRootNodes, storePathOf } from "./store-root-nodes.js";
 
 export type RootWant =
@@ -20,10 +21,23 @@ export interface RootKnowledge {
   isAbsent(hash: string): boolean;
   /** Whether all path infos were fetched a moment ago. */
   isListed(): boolean;
+  /** What is shown of the store path with this hash, in hex, before its path info is stored. */
+  shown(hash: string): ShownPath | undefined;
+}
+
+/** A store path whose content is not here yet, or not known to be right. */
+export interface ShownPath {
+  readonly storePath: StorePath;
+  readonly node: Node;
+  readonly isVerified: boolean;
 }
 
 /** Knows nothing: for threads that do not fetch. */
-export const NO_KNOWLEDGE: RootKnowledge = { isAbsent: () => false, isListed: () => false };
+export const NO_KNOWLEDGE: RootKnowledge = {
+  isAbsent: () => false,
+  isListed: () => false,
+  shown: () => undefined,
+};
 
 /**
  * How long a listing is believed, here and by the kernel. It asks for one again when the modification time
@@ -58,8 +72,16 @@ export class FetchableRootNodes implements RootNodes {
     if (storePath === undefined) return undefined;
     if (this.#pathInfos.getResident(storePath.hash) !== undefined) return undefined;
     const hash = toHex(storePath.hash);
+    const shown = this.#knowledge.shown(hash);
+    if (shown !== undefined) return shown.storePath.equals(storePath) ? shown.node : undefined;
     if (this.#knowledge.isAbsent(hash)) return undefined;
     throw new Miss({ type: "path-info", hash } satisfies RootWant);
+  }
+
+  isVerified(name: Uint8Array): boolean {
+    const storePath = storePathOf(name);
+    if (storePath === undefined || this.#inner.lookup(name) !== undefined) return true;
+    return this.#knowledge.shown(toHex(storePath.hash))?.isVerified ?? true;
   }
 
   list(): readonly Uint8Array[] {

@@ -25,6 +25,11 @@ export class StoreRootNodes implements RootNodes {
     return pathInfo?.storePath.equals(storePath) ? pathInfo.node : undefined;
   }
 
+  /** What has a path info has been checked. */
+  isVerified(): boolean {
+    return true;
+  }
+
   list(): readonly Uint8Array[] {
     if (!this.#listable) {
       throw new StoreError("permission-denied", "Listing the store is off (--list-root)");

@@ -44,7 +44,7 @@ describe("answer()", () => {
 
   test.each([
     [new StoreError("permission-denied", "x"), -1],
-    [new StoreError("not-found", "x"), -2],
+    [new StoreError("not-found", "x"), -116],
     [new StoreError("invalid-argument", "x"), -22],
     [new ReplyError(20, "x"), -20],
   ])("answers %s once, without a log line", (thrown, status) => {

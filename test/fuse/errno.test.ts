@@ -4,7 +4,7 @@ import { errnoFrom, ReplyError } from "../../src/fuse/errno.js";
 
 const table: Readonly<Record<ErrorCode, number>> = {
   "invalid-argument": 22,
-  "not-found": 2,
+  "not-found": 116,
   "dangling-reference": 5,
   corrupt: 5,
   "permission-denied": 1,

@@ -3,15 +3,20 @@
  */
 import fc from "fast-check";
 import { equalBytes } from "../../src/base/bytes.js";
+import type { DirectoryService } from "../../src/castore/directory/service.js";
 import { decodeDirectory } from "../../src/castore/directory-codec.js";
+import { equalNodes, type Node } from "../../src/castore/node.js";
+import { listNar } from "../../src/store/nar/listing.js";
 import { NarReader } from "../../src/store/nar/reader.js";
 import { NarWriter } from "../../src/store/nar/writer.js";
 import { narinfoFromPathInfo } from "../../src/store/narinfo/conversion.js";
 import { formatNarinfo } from "../../src/store/narinfo/narinfo.js";
 import { decodePathInfo, encodePathInfo } from "../../src/store/path-info-codec.js";
+import { readListing } from "../../src/store/provisional/listed-tree.js";
+import { makeUpDigest } from "../../src/store/provisional/made-up-digest.js";
 import { narOf } from "../store/nar/support/nar.js";
 import { pathInfoArbitrary } from "../store/support/path-info.js";
-import { memoryServices, storeTree, treeArbitrary } from "../store/support/tree.js";
+import { isText, memoryServices, storeTree, treeArbitrary } from "../store/support/tree.js";
 import { fuzzNarinfo, narinfoSeeds } from "./targets/narinfo.js";
 
 export interface FuzzTarget {
@@ -28,7 +33,7 @@ const CORPUS = 200;
 
 const nar: FuzzTarget = {
   name: "NAR",
-  share: 300,
+  share: 250,
   corpus: async (seed) => fc.sample(treeArbitrary, { seed, numRuns: CORPUS }).map(narOf),
   run: async (input) => {
     // What is taken is the one NAR of its tree.
@@ -66,7 +71,7 @@ const nar: FuzzTarget = {
 
 const directory: FuzzTarget = {
   name: "Directory",
-  share: 250,
+  share: 200,
   corpus: async (seed) => {
     const messages: Buffer[] = [];
     for (const tree of fc.sample(treeArbitrary, { seed, numRuns: CORPUS })) {
@@ -118,4 +123,35 @@ const narinfo: FuzzTarget = {
   run: fuzzNarinfo,
 };
 
-export const FUZZ_TARGETS: readonly FuzzTarget[] = [nar, directory, pathInfo, narinfo];
+const listing: FuzzTarget = {
+  name: "listing",
+  share: 100,
+  corpus: async (seed) => {
+    const listings: Buffer[] = [];
+    for (const tree of fc.sample(treeArbitrary.filter(isText), { seed, numRuns: CORPUS })) {
+      const services = memoryServices();
+      const root = await storeTree(tree, services);
+      listings.push(await listingOf(root, services.directories));
+    }
+    return listings;
+  },
+  run: async (input) => {
+    const mark = Buffer.alloc(16);
+    const read = (bytes: Uint8Array) => readListing(bytes, (place) => makeUpDigest(mark, place));
+    const { root, directories, narSize } = read(input);
+    const again = read(
+      await listingOf(root, { get: async (digest) => directories.get(digest.hex) }),
+    );
+    if (!equalNodes(again.root, root) || again.narSize !== narSize) {
+      throw new Error("It is not read as it is written");
+    }
+  },
+};
+
+async function listingOf(root: Node, directories: Pick<DirectoryService, "get">): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of listNar(root, directories)) pieces.push(Buffer.from(piece));
+  return Buffer.concat(pieces);
+}
+
+export const FUZZ_TARGETS: readonly FuzzTarget[] = [nar, directory, pathInfo, narinfo, listing];

@@ -92,7 +92,7 @@ for long in (b"n" * 256, names[1] + b"x", b"n" * 1000):
     );
   });
 
-  test("carry their digests as extended attributes, for files and folders", async () => {
+  test("carry their digests as extended attributes, and that they were checked, for files and folders", async () => {
     const script = `
 import os, sys
 for path in sys.argv[1:]:
@@ -100,14 +100,17 @@ for path in sys.argv[1:]:
         print(os.path.basename(path), name, os.getxattr(path, name).decode())
 `;
     const paths = ["large", "small", "empty", "bytes", "link"].map((name) => join(mounted, name));
-    const blob = (name: string, content: Uint8Array) =>
-      `${name} user.tvix.castore.blob.digest ${B3Digest.of(content)}`;
+    const blob = (name: string, content: Uint8Array) => [
+      `${name} user.tvix.castore.blob.digest ${B3Digest.of(content)}`,
+      `${name} user.tvix.verified yes`,
+    ];
     const lines = (await python(script, ...paths, mount.mountPoint)).trimEnd().split("\n");
     expect(lines).toEqual([
-      blob("large", LARGE),
-      blob("small", SMALL),
-      blob("empty", Buffer.alloc(0)),
+      ...blob("large", LARGE),
+      ...blob("small", SMALL),
+      ...blob("empty", Buffer.alloc(0)),
       expect.stringMatching(/^bytes user\.tvix\.castore\.directory\.digest blake3-/),
+      "bytes user.tvix.verified yes",
     ]);
   });
 

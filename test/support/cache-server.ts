@@ -17,6 +17,8 @@ export class CacheServer implements Disposable {
   readonly folder: string;
   /** Paths in the order they were asked for, the first slash left out. */
   readonly requests: string[] = [];
+  /** Those of them that asked for so many bytes of a file. */
+  readonly parts: string[] = [];
   /** Whether ranges are offered and served. */
   ranges = true;
   readonly #server: Server;
@@ -68,6 +70,7 @@ export class CacheServer implements Disposable {
     // The cache is at the root, and at /cache/ too, where something is above it.
     const path = decodeURIComponent((request.url ?? "").replace(/^\/+(cache\/)?|\?.*$/g, ""));
     this.requests.push(path);
+    if (/^bytes=\d+-\d/.test(request.headers.range ?? "")) this.parts.push(path);
     const place = join(this.folder, path);
     const file = existsSync(place) ? readFileSync(place) : undefined;
     const injected = this.#faults.find((each) => each.times > 0 && each.path.test(path));
@@ -82,9 +85,10 @@ export class CacheServer implements Disposable {
 
   /** The file as it should be served. */
   serve(response: ServerResponse, request: IncomingMessage, file: Buffer): void {
-    const [, start] = /^bytes=(\d+)-$/.exec(request.headers.range ?? "") ?? [];
+    const [, start, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
     const offset = this.ranges ? Number(start ?? 0) : 0;
-    const content = file.subarray(offset);
+    const end = this.ranges && last ? Math.min(Number(last) + 1, file.length) : file.length;
+    const content = file.subarray(offset, end);
     this.bytesSent += content.length;
     const headers = {
       "content-length": content.length,
@@ -92,7 +96,7 @@ export class CacheServer implements Disposable {
     };
     if (start === undefined || !this.ranges)
       return void response.writeHead(200, headers).end(content);
-    const range = `bytes ${offset}-${file.length - 1}/${file.length}`;
+    const range = `bytes ${offset}-${end - 1}/${file.length}`;
     response.writeHead(206, { ...headers, "content-range": range }).end(content);
   }
 }

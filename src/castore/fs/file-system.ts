@@ -2,9 +2,9 @@
  * A read-only file system as mount engines see it: inodes, names and bytes, and nothing of FUSE.
  *
  * Every method is synchronous and answers from what is on this machine. All of them throw `StoreError`:
- * `dangling-reference` or `corrupt` for a hole or damage in the store, `permission-denied` where listing
- * is off, `invalid-argument` for an operation on the wrong kind of inode, `limit-exceeded` for a tree too
- * large to be numbered.
+ * `not-found` for a number that means nothing, or nothing any more, `dangling-reference` or `corrupt` for a
+ * hole or damage in the store, `permission-denied` where listing is off, `invalid-argument` for an operation
+ * on the wrong kind of inode, `limit-exceeded` for a tree too large to be numbered.
  */
 
 /** The inode of the mount's root. All numbers are safe integers. */

@@ -14,6 +14,8 @@ import type { RangeLog } from "./range-log.js";
 import type { RootNodes } from "./root-nodes.js";
 
 const NODES_MAX = 1024;
+/** What a range is bound to that was withdrawn; the id of no root. */
+const NOTHING = B3Digest.from(new Uint8Array(B3Digest.LENGTH_BYTES));
 
 export interface RootRange {
   readonly base: number;
@@ -24,10 +26,15 @@ export interface RootRange {
 export class InodeRanges {
   readonly #log: RangeLog;
   readonly #roots: Pick<RootNodes, "lookup">;
-  /** The bases of the log as far as this thread has read it: ascending. */
+  /** The bases of the log as far as this thread has read it: ascending, each once. */
   readonly #bases: number[] = [];
+  /** For each base, where in the log it was bound last. */
+  readonly #records: number[] = [];
+  /** How much of the log this thread has read. */
+  #read = 0;
+  /** Places in {@link #bases}. */
   readonly #byId = new Map<string, number>();
-  /** Root nodes by their place in the log. */
+  /** Root nodes by their place in {@link #bases}. */
   readonly #nodes = new LRUCache<number, Node>({ max: NODES_MAX });
 
   constructor(log: RangeLog, roots: Pick<RootNodes, "lookup">) {
@@ -46,15 +53,44 @@ export class InodeRanges {
     return this.#bases[known] as number;
   }
 
+  /**
+   * Has the numbers of the root node called `name`, which was `from`, mean `to` from now on: a tree of the same
+   * shape, or nothing. Does nothing when `from` has no numbers.
+   *
+   * @throws {StoreError} `limit-exceeded` when the log takes no more.
+   */
+  rebind(name: Uint8Array, from: Node, to: Node | undefined): void {
+    this.#log.exclusively(() => {
+      this.#catchUp();
+      const index = this.#byId.get(idOf(name, from).hex);
+      if (index === undefined) return;
+      this.#log.rebind(this.#bases[index] as number, to ? idOf(name, to) : NOTHING, name);
+      this.#catchUp();
+    });
+  }
+
+  /** Counts up whenever numbers come to mean something else: what was found before may not hold. */
+  get changes(): number {
+    this.#catchUp();
+    return this.#read - this.#bases.length;
+  }
+
+  /** The name of the root whose range holds `inode`, whatever it is bound to. */
+  rootName(inode: number): Uint8Array | undefined {
+    this.#catchUp();
+    const index = this.#indexOf(inode);
+    return index < 0 ? undefined : this.#log.record(this.#records[index] as number).name;
+  }
+
   /** The root whose range holds `inode`; `undefined` when there is none, or none any more. */
   find(inode: number): RootRange | undefined {
     this.#catchUp();
-    const index = lastAtMost(this.#bases.length, inode, (at) => this.#bases[at] as number);
+    const index = this.#indexOf(inode);
     if (index < 0) return undefined;
     const base = this.#bases[index] as number;
     const cached = this.#nodes.get(index);
     if (cached !== undefined) return { base, node: cached };
-    const { id, name } = this.#log.record(index);
+    const { id, name } = this.#log.record(this.#records[index] as number);
     const node = this.#roots.lookup(name);
     if (node === undefined || !idOf(name, node).equals(id)) return undefined;
     this.#nodes.set(index, node);
@@ -72,11 +108,23 @@ export class InodeRanges {
     });
   }
 
+  #indexOf(inode: number): number {
+    return lastAtMost(this.#bases.length, inode, (at) => this.#bases[at] as number);
+  }
+
   #catchUp(): void {
-    for (let index = this.#bases.length; index < this.#log.count; index++) {
-      const { base, id } = this.#log.record(index);
-      this.#bases.push(base);
-      this.#byId.set(id.hex, index);
+    for (; this.#read < this.#log.count; this.#read++) {
+      const { base, id } = this.#log.record(this.#read);
+      let index = this.#indexOf(base);
+      if (index >= 0 && this.#bases[index] === base) {
+        const before = this.#log.record(this.#records[index] as number);
+        this.#byId.delete(before.id.hex);
+        this.#nodes.delete(index);
+      } else {
+        index = this.#bases.push(base) - 1;
+      }
+      this.#records[index] = this.#read;
+      if (!id.equals(NOTHING)) this.#byId.set(id.hex, index);
     }
   }
 }

@@ -39,6 +39,11 @@ const POSITIONS_MAX = 16_384;
 const DIRECTORY_BYTES = 512;
 const ENTRY_BYTES = 36;
 
+/** Whether what is shown here has been checked. */
+const VERIFIED_NAME = "user.tvix.verified";
+/** Digests are not known before. */
+const UNVERIFIED: ReadonlyMap<string, string> = new Map([[VERIFIED_NAME, "no"]]);
+
 interface Folder {
   readonly directory: Directory;
   readonly offsets: ChildOffsets;
@@ -58,12 +63,24 @@ export class Projection implements FileSystem {
   #lastFolder: RootRange | undefined;
   /** Nodes by inode. */
   readonly #positions = new LRUCache<number, Node>({ max: POSITIONS_MAX });
+  /** The changes of {@link #ranges} that positions take account of. */
+  #changes = 0;
 
   /** Projections of one mount in several threads share one `log`. */
   constructor(roots: RootNodes, source: ResidentSource, log = new RangeLog()) {
     this.#roots = roots;
     this.#source = source;
     this.#ranges = new InodeRanges(log, roots);
+  }
+
+  /**
+   * Has the numbers below the root called `name`, which was `from`, mean `to` from now on, in all threads: a tree
+   * of the same shape, or nothing.
+   *
+   * @throws {StoreError} `limit-exceeded` when that cannot be noted.
+   */
+  rebind(name: Uint8Array, from: Node, to: Node | undefined): void {
+    this.#ranges.rebind(name, from, to);
   }
 
   lookup(parent: number, name: Uint8Array): Attributes | undefined {
@@ -132,8 +149,13 @@ export class Projection implements FileSystem {
     this.#source.refresh();
     const node = inode === ROOT_INODE ? undefined : this.#nodeAt(inode);
     if (node === undefined || node.type === "symlink") return new Map();
+    const root = this.#ranges.rootName(inode);
+    if (root !== undefined && !this.#roots.isVerified(root)) return UNVERIFIED;
     const kind = node.type === "file" ? "blob" : "directory";
-    return new Map([[`user.tvix.castore.${kind}.digest`, node.digest.toString()]]);
+    return new Map([
+      [`user.tvix.castore.${kind}.digest`, node.digest.toString()],
+      [VERIFIED_NAME, "yes"],
+    ]);
   }
 
   capacity(): Capacity {
@@ -189,6 +211,12 @@ export class Projection implements FileSystem {
 
   /** Finds a position again by descending from its root, or from the folder it was last found in. */
   #nodeAt(inode: number): Node {
+    const { changes } = this.#ranges;
+    if (changes !== this.#changes) {
+      this.#changes = changes;
+      this.#positions.clear();
+      this.#lastFolder = undefined;
+    }
     const recent = this.#positions.get(inode);
     if (recent !== undefined) return recent;
     let position: RootRange | undefined = this.#lastFolder;

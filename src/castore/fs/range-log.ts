@@ -5,7 +5,8 @@
  *   head   := lock i32 · count i32 · next f64 · zeros to 64 bytes
  *   record := base f64 · id 32 bytes · name length u16 · name · zeros to 304 bytes
  *
- * Records are only ever appended, and not changed once they are counted.
+ * Records are only ever appended, and not changed once they are counted. One with a base that was given before
+ * says what these numbers mean from now on.
  */
 import { StoreError } from "../../base/errors.js";
 import { withLock } from "../../base/shared-lock.js";
@@ -84,14 +85,30 @@ export class RangeLog {
         `A tree that states ${span - 1} entries has more than can be numbered`,
       );
     }
+    this.#write(base, id, name);
+    this.#view.setFloat64(NEXT_OFFSET, base + span);
+    Atomics.add(this.#head, COUNT, 1);
+  }
+
+  /**
+   * The numbers from `base` on, given to the root called `name` before, are those of `id` from now on. Only inside
+   * {@link exclusively}.
+   *
+   * @throws {StoreError} `limit-exceeded` when there are too many records.
+   */
+  rebind(base: number, id: B3Digest, name: Uint8Array): void {
+    this.#write(base, id, name);
+    Atomics.add(this.#head, COUNT, 1);
+  }
+
+  /** Writes a record that is not counted yet. */
+  #write(base: number, id: B3Digest, name: Uint8Array): void {
     const at = HEAD_BYTES + this.count * RECORD_BYTES;
     this.#reserve(at + RECORD_BYTES);
     this.#view.setFloat64(at, base);
     this.#bytes.set(id.bytes, at + 8);
     this.#view.setUint16(at + 40, name.length);
     this.#bytes.set(name, at + 42);
-    this.#view.setFloat64(NEXT_OFFSET, base + span);
-    Atomics.add(this.#head, COUNT, 1);
   }
 
   #reserve(end: number): void {

@@ -8,6 +8,9 @@ export interface RootNodes {
   /** The node called `name`, byte for byte; `undefined` when there is none now. */
   lookup(name: Uint8Array): Node | undefined;
 
+  /** Whether what is shown as `name` has been checked, or is only said to be so. */
+  isVerified(name: Uint8Array): boolean;
+
   /**
    * All names there are now.
    *

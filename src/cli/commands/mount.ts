@@ -2,7 +2,6 @@ import { availableParallelism } from "node:os";
 import type { Argv } from "yargs";
 import { messageOf } from "../../base/errors.js";
 import type { Logger } from "../../base/log.js";
-import type { CastoreWant } from "../../castore/fs/fetchable-source.js";
 import { RangeLog } from "../../castore/fs/range-log.js";
 import type { MountEngine } from "../../fuse/engine.js";
 import { FirstEngine } from "../../fuse/first-engine.js";
@@ -12,7 +11,6 @@ import { runMountSession } from "../../fuse/session.js";
 import type { ListenAddress } from "../../grpc/listen-address.js";
 import type { StoreServices } from "../../grpc/path-info-server.js";
 import { LocalUploadRecords } from "../../http/local-upload-records.js";
-import type { RootWant } from "../../store/fetchable-root-nodes.js";
 import { LocalNarRecords } from "../../store/nar/local-records.js";
 import { LocalPathInfoService } from "../../store/path-info/local.js";
 import type { SubstitutingPathInfoService } from "../../store/path-info/substituting.js";
@@ -22,7 +20,7 @@ import { HTTP_OPTIONS, type HttpArguments } from "../http-options.js";
 import type { ServedStore } from "../http-serving.js";
 import { inheritedSockets } from "../inherited-sockets.js";
 import { createLogger, type LogArguments } from "../logger.js";
-import { MountFetch } from "../mount-fetch.js";
+import { MountFetch, type MountFetchOptions, type MountWant } from "../mount-fetch.js";
 import { type ProjectionRecipe, projectionOf } from "../mount-projection.js";
 import type { MountWorkerRecipe } from "../mount-worker.js";
 import { STORE_OPTIONS, withEnvironment } from "../options.js";
@@ -30,6 +28,7 @@ import { planPrefetch, runPrefetch } from "../prefetch.js";
 import { ProgressBar } from "../progress-bar.js";
 import {
   addressesOf,
+  hasFarPathInfos,
   hasFarServices,
   type LocalStores,
   openFarServices,
@@ -55,11 +54,14 @@ interface MountArguments extends StoreArguments, LogArguments, ServingArguments,
   readonly threads: number;
   readonly passthrough: "on" | "off";
   readonly prefetch: readonly string[];
+  readonly lazy: boolean;
+  readonly lazyDelay: number;
   readonly mkdir: boolean;
   readonly listen?: readonly ListenAddress[];
 }
 
 const THREADS_MAX = 16;
+const LAZY_DELAY_SECONDS_MAX = 24 * 60 * 60;
 
 const ENGINES = {
   auto: (kernel: MountEngine, portable: MountEngine) => new FirstEngine(kernel, portable),
@@ -118,6 +120,19 @@ export function builder(yargs: Argv): Argv {
           defaultDescription: "none",
           requiresArg: true,
         },
+        lazy: {
+          describe:
+            "Show a substituted path as its listing says it is, and read its files, before it is checked",
+          type: "boolean",
+          default: false,
+        },
+        "lazy-delay": {
+          describe:
+            "With --lazy, seconds from the first read of a file until all of its path follows",
+          type: "number",
+          default: 10,
+          coerce: checkLazyDelay,
+        },
         mkdir: { describe: "Make DEST when it is not there", type: "boolean", default: true },
         listen: {
           describe: `Serve the store over gRPC too, at ${LISTEN_ADDRESS_FORMS}`,
@@ -140,9 +155,19 @@ export function builder(yargs: Argv): Argv {
       "$0 mount --substituter https://cache.nixos.org --trusted-public-key NAME:KEY /nix/store",
       "then run what was never installed",
     )
+    .example(
+      "$0 mount --lazy --substituter https://cache.example.org ./store",
+      "look around in large paths of a cache of your own",
+    )
     .epilogue(
       "What is at remote addresses is fetched as it is looked at, and kept in --store-dir. A store path " +
         "of a substituter is fetched as a whole, and shown when it has been checked.",
+    )
+    .epilogue(
+      "With --lazy, where the cache has a listing (nix copy with write-nar-listing=true), its folders are shown " +
+        "at once, and files of NARs that are not compressed are fetched alone. The rest follows once files " +
+        "were read. Nobody signs listings: until all has arrived, user.tvix.verified is no and you trust the " +
+        "cache and the way to it. What turns out wrong is withdrawn, with a message.",
     )
     .epilogue(CREDENTIALS_NOTE);
 }
@@ -164,10 +189,18 @@ export async function handler(options: MountArguments): Promise<void> {
   if (prefetched.length > 0 && (store.substituter ?? []).length === 0) {
     throw new UsageError("--prefetch needs a --substituter to fetch from");
   }
+  checkLazy(options);
   const stores = await openLocalStores(store);
   const far = await openFarServices(store, stores);
-  const fetch = far && new MountFetch(stores, far, log);
+  const lazy: MountFetchOptions["lazy"] = {
+    followMs: options.lazyDelay * 1000,
+    rebind: (...args) => fileSystem.rebind(...args),
+  };
+  const fetch = far && new MountFetch(stores, far, log, options.lazy ? { lazy } : {});
   const fileSystem = projectionOf(projection, stores, fetch);
+  if (options.lazy) {
+    log.warn({}, "--lazy: what substituters list and send is shown before it is checked");
+  }
   const kernel = new KernelEngine({
     worker: new URL("../mount-worker.js", import.meta.url),
     recipe: { projection, log: { logLevel, logFormat } } satisfies MountWorkerRecipe,
@@ -176,7 +209,7 @@ export async function handler(options: MountArguments): Promise<void> {
     fileSystem,
     fetch: async (want, signal, onProgress) => {
       if (fetch === undefined) throw new TypeError("A local store has nothing to fetch from");
-      await fetch.fetch(want as CastoreWant | RootWant, signal, onProgress);
+      await fetch.fetch(want as MountWant, signal, onProgress);
     },
   });
   const portable = new FuseNativeEngine(fileSystem);
@@ -255,6 +288,15 @@ async function prefetch(
   }
 }
 
+function checkLazy(options: MountArguments): void {
+  if (!options.lazy) return;
+  const { blobs, directories, pathInfos } = addressesOf(options);
+  if ([blobs, directories, pathInfos].some(isRemote)) {
+    throw new UsageError("--lazy is for stores on this machine, in front of substituters");
+  }
+  if (!hasFarPathInfos(options)) throw new UsageError("--lazy needs a --substituter to look at");
+}
+
 /** A remote service would have to tell of every store path there is, over and over. */
 function isListable(options: MountArguments): boolean {
   if (options.listRoot === "auto") return !isRemote(addressesOf(options).pathInfos);
@@ -264,6 +306,13 @@ function isListable(options: MountArguments): boolean {
 function checkThreads(threads: number): number {
   if (Number.isInteger(threads) && threads >= 1 && threads <= THREADS_MAX) return threads;
   throw new UsageError(`--threads must be a number from 1 to ${THREADS_MAX}`);
+}
+
+function checkLazyDelay(seconds: number): number {
+  if (seconds >= 0 && seconds <= LAZY_DELAY_SECONDS_MAX) return seconds;
+  throw new UsageError(
+    `--lazy-delay must be a number of seconds from 0 to ${LAZY_DELAY_SECONDS_MAX}`,
+  );
 }
 
 /** The part of the options that other threads need. */

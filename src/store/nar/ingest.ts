@@ -3,7 +3,7 @@
  * nowhere else.
  */
 import { abortable } from "../../base/abortable.js";
-import type { BlobWriter } from "../../castore/blob/service.js";
+import type { BlobWriter, StoredBlob } from "../../castore/blob/service.js";
 import type { Node } from "../../castore/node.js";
 import { type TreeSink, TreeUpload } from "../../castore/tree-upload.js";
 import { type NarHash, NarHasher } from "./hasher.js";
@@ -16,6 +16,8 @@ export interface IngestedTree extends NarHash {
 
 export interface NarIngestOptions extends NarReaderOptions {
   readonly signal?: AbortSignal;
+  /** Told of each file that is durable, with the offset of its contents in the NAR. */
+  readonly onFile?: (offset: number, blob: StoredBlob) => void;
 }
 
 /**
@@ -31,14 +33,14 @@ export async function ingestNar(
   targets: TreeSink,
   options: NarIngestOptions = {},
 ): Promise<IngestedTree> {
-  const { signal } = options;
+  const { signal, onFile } = options;
   const hasher = new NarHasher();
   const tree = new TreeUpload(targets, signal === undefined ? {} : { signal });
   try {
     await using reader = new NarReader(hashed(abortable(source, signal), hasher), options);
     for (let item = await reader.next(); item !== undefined; item = await reader.next()) {
       await tree.ready();
-      await store(item, tree, reader);
+      await store(item, tree, reader, onFile);
     }
     const node = await tree.finish();
     return { node, ...hasher.finish() };
@@ -47,7 +49,12 @@ export async function ingestNar(
   }
 }
 
-async function store(item: NarItem, tree: TreeUpload, reader: NarReader): Promise<void> {
+async function store(
+  item: NarItem,
+  tree: TreeUpload,
+  reader: NarReader,
+  onFile: NarIngestOptions["onFile"],
+): Promise<void> {
   switch (item.type) {
     case "directory":
       return tree.startDirectory(item.name);
@@ -56,7 +63,12 @@ async function store(item: NarItem, tree: TreeUpload, reader: NarReader): Promis
     case "symlink":
       return tree.symlink(item.name, item.target);
     case "file":
-      await tree.file(item.name, item.executable, (writer) => copyContents(reader, writer));
+      await tree.file(
+        item.name,
+        item.executable,
+        (writer) => copyContents(reader, writer),
+        (blob) => onFile?.(item.offset, blob),
+      );
   }
 }
 

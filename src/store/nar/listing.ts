@@ -33,7 +33,7 @@ import { walkTree } from "./walk.js";
  */
 export async function* listNar(
   node: Node,
-  directories: DirectoryService,
+  directories: Pick<DirectoryService, "get">,
   options: CallOptions = {},
 ): AsyncGenerator<string> {
   let position = MAGIC.bytes.length;

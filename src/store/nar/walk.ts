@@ -42,7 +42,7 @@ const SLASH = Buffer.from("/");
  */
 export async function* walkTree(
   root: Node,
-  directories: DirectoryService,
+  directories: Pick<DirectoryService, "get">,
   options: CallOptions = {},
 ): AsyncGenerator<Place> {
   const open: { place: Place; directory: Directory; next: number }[] = [];
@@ -83,7 +83,7 @@ export async function* walkTree(
 export async function loadDirectory(
   node: DirectoryNode,
   place: Place,
-  directories: DirectoryService,
+  directories: Pick<DirectoryService, "get">,
   options: CallOptions = {},
 ): Promise<Directory> {
   const directory = await directories.get(node.digest, options);

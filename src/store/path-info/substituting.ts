@@ -2,7 +2,7 @@ import { toHex } from "../../base/bytes.js";
 import { isStoreError, StoreError } from "../../base/errors.js";
 import type { Logger } from "../../base/log.js";
 import { SingleFlight } from "../../base/single-flight.js";
-import type { CallOptions } from "../../castore/blob/service.js";
+import type { CallOptions, StoredBlob } from "../../castore/blob/service.js";
 import type { StagedTree, TreeTargets } from "../../castore/tree-upload.js";
 import { findMissing } from "../completeness.js";
 import { verifyContentAddress } from "../content-address-verify.js";
@@ -10,6 +10,7 @@ import { NarCalculator } from "../nar/calculation.js";
 import { findNarRoot } from "../nar/find-root.js";
 import type { NarRecords } from "../nar/records.js";
 import { pathInfoFromNarinfo } from "../narinfo/conversion.js";
+import type { Narinfo } from "../narinfo/narinfo.js";
 import { encodeNixBase32 } from "../nixbase32.js";
 import type { PathInfo } from "../path-info.js";
 import { STORE_DIR } from "../store-path.js";
@@ -35,6 +36,14 @@ export interface SubstitutingOptions {
 /** Told how many more bytes have come for the store path with this hash, in hex. */
 export type ReceivedListener = (hash: string, bytes: number) => void;
 
+/** Watches over downloads, whoever wants them. */
+export interface DownloadWatcher {
+  /** A file of the NAR of `narinfo` is durable; its contents start at `offset` in the NAR. */
+  onFile(narinfo: Narinfo, offset: number, blob: StoredBlob): void;
+  /** All of a store path is durable and has been checked. It becomes known with `store`, which has to be called. */
+  onArrival(pathInfo: PathInfo, store: () => Promise<PathInfo>): Promise<PathInfo>;
+}
+
 /**
  * Path infos of a local service, and of binary caches. One that is not local is fetched with its content,
  * checked, and is local from then on; it is shown when all of that is done. Requests for one store path at the
@@ -48,6 +57,7 @@ export class SubstitutingPathInfoService implements PathInfoService {
   readonly #calculator: NarCalculator;
   readonly #flights = new SingleFlight<PathInfo | undefined>();
   readonly #listeners = new Set<ReceivedListener>();
+  #watcher: DownloadWatcher | undefined;
 
   constructor(options: SubstitutingOptions) {
     this.#options = options;
@@ -92,6 +102,16 @@ export class SubstitutingPathInfoService implements PathInfoService {
   onReceived(listener: ReceivedListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Has `watcher` told of every download from now on, in place of another one. */
+  watch(watcher: DownloadWatcher): void {
+    this.#watcher = watcher;
+  }
+
+  /** Asks for the narinfos of all that an offer refers to, beside the caller. */
+  lookAhead(offer: Offer): void {
+    this.#options.upstreams.lookAhead(offer);
   }
 
   async #fetch(hash: Uint8Array, signal: AbortSignal): Promise<PathInfo | undefined> {
@@ -140,7 +160,9 @@ export class SubstitutingPathInfoService implements PathInfoService {
     const pathInfo = pathInfoFromNarinfo(narinfo, node);
     if (offer.byContentAddress)
       await verifyContentAddress(pathInfo, this.#options.targets, { signal });
-    const [stored] = await Promise.all([local.put(pathInfo), nars?.remember(node, narinfo)]);
+    const store = async () =>
+      (await Promise.all([local.put(pathInfo), nars?.remember(node, narinfo)]))[0];
+    const stored = await (this.#watcher?.onArrival(pathInfo, store) ?? store());
     log.debug({ path: String(narinfo.storePath), from: upstream.address }, "substituted");
     return stored;
   }
@@ -156,7 +178,8 @@ export class SubstitutingPathInfoService implements PathInfoService {
 
   async #download({ narinfo, upstream }: Offer, signal: AbortSignal) {
     const key = toHex(narinfo.storePath.hash);
-    const staged = this.#options.stageTree?.();
+    // Who watches shows the pieces while they come: they have to be there one by one.
+    const staged = this.#watcher === undefined ? this.#options.stageTree?.() : undefined;
     const source = upstream.nar(narinfo, { signal });
     const tree = await receiveNar(narinfo, source, staged ?? this.#options.targets, {
       ...this.#options.nar,
@@ -164,6 +187,7 @@ export class SubstitutingPathInfoService implements PathInfoService {
       onBytes: (bytes) => {
         for (const listener of this.#listeners) listener(key, bytes);
       },
+      onFile: (offset, blob) => this.#watcher?.onFile(narinfo, offset, blob),
     });
     await staged?.settle();
     return tree;

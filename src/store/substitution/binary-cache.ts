@@ -4,7 +4,7 @@ import type { CallOptions } from "../../castore/blob/service.js";
 import type { Narinfo } from "../narinfo/narinfo.js";
 import { NARINFO_SIZE_MAX, parseNarinfo } from "../narinfo/parse.js";
 import { encodeNixBase32 } from "../nixbase32.js";
-import type { CacheFetcher, StreamOptions } from "./cache-fetcher.js";
+import type { CacheFetcher, FilePart, StreamOptions } from "./cache-fetcher.js";
 import {
   CACHE_INFO_NAME,
   CACHE_INFO_SIZE_MAX,
@@ -51,19 +51,48 @@ export class BinaryCache {
    *
    * @throws {StoreError} `corrupt` when it is not there: what is listed has to be.
    */
-  async nar(
+  async nar(narinfo: Narinfo, options?: StreamOptions): Promise<AsyncIterable<Uint8Array>> {
+    return this.#nar(narinfo, (url) => this.#fetcher.stream(url, options));
+  }
+
+  async #nar(
     { url, storePath }: Narinfo,
-    options?: StreamOptions,
+    fetch: (url: string) => Promise<AsyncIterable<Uint8Array> | undefined>,
   ): Promise<AsyncIterable<Uint8Array>> {
     let content: AsyncIterable<Uint8Array> | undefined;
     try {
-      content = await this.#fetcher.stream(url, options);
+      content = await fetch(url);
     } catch (error) {
       // A place outside the cache is the narinfo's fault.
       throw isStoreError(error, "invalid-argument") ? corrupt(error.message, error) : error;
     }
     if (content !== undefined) return content;
     throw corrupt(`${this.address} has no ${JSON.stringify(url)}, the NAR of ${storePath}`);
+  }
+
+  /**
+   * The listing of the NAR of the store path with this hash (20 bytes), as it is, of at most `bytesMax` bytes;
+   * `undefined` when there is none.
+   */
+  async listing(
+    hash: Uint8Array,
+    bytesMax: number,
+    options?: CallOptions,
+  ): Promise<Uint8Array | undefined> {
+    return await this.#fetcher.read(`${encodeNixBase32(hash)}.ls`, bytesMax, options);
+  }
+
+  /**
+   * The part of `length` bytes from `offset` on of the file that {@link nar} is about.
+   *
+   * @throws {StoreError} as {@link nar}; `unsupported` when the cache gives no parts.
+   */
+  async narPart(
+    narinfo: Narinfo,
+    part: FilePart,
+    options?: CallOptions,
+  ): Promise<AsyncIterable<Uint8Array>> {
+    return this.#nar(narinfo, (url) => this.#fetcher.part(url, part, options));
   }
 
   close(): void {

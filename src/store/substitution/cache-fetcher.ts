@@ -5,6 +5,13 @@ export interface StreamOptions extends CallOptions {
   readonly offset?: number;
 }
 
+/** Some bytes of a file. */
+export interface FilePart {
+  readonly offset: number;
+  /** At least 1. */
+  readonly length: number;
+}
+
 /**
  * The files of a binary cache, wherever they are. Absence is `undefined`; a failure is never taken for it.
  *
@@ -24,6 +31,18 @@ export interface CacheFetcher {
    * `undefined` when there is none. Consume it, or let go of it: until then it holds a connection.
    */
   stream(place: string, options?: StreamOptions): Promise<AsyncIterable<Uint8Array> | undefined>;
+
+  /**
+   * A part of the file at `place`, as {@link stream}; `undefined` when there is no such file. It is short where
+   * the file is.
+   *
+   * @throws {StoreError} `unsupported` when this cache gives whole files only.
+   */
+  part(
+    place: string,
+    part: FilePart,
+    options?: CallOptions,
+  ): Promise<AsyncIterable<Uint8Array> | undefined>;
 
   /** Lets go of connections; streams under way fail. */
   close(): void;

@@ -4,7 +4,7 @@ import { join, resolve, sep } from "node:path";
 import { throwIfAborted } from "../../base/abort.js";
 import { errnoOf, isStoreError, messageOf, StoreError } from "../../base/errors.js";
 import type { CallOptions } from "../../castore/blob/service.js";
-import type { CacheFetcher, StreamOptions } from "./cache-fetcher.js";
+import type { CacheFetcher, FilePart, StreamOptions } from "./cache-fetcher.js";
 
 /** Each read goes through another thread. */
 const READ_BYTES = 1024 * 1024;
@@ -53,6 +53,17 @@ export class FolderFetcher implements CacheFetcher {
     return opened && contentOf(path, opened, offset, signal);
   }
 
+  async part(
+    place: string,
+    { offset, length }: FilePart,
+    { signal }: CallOptions = {},
+  ): Promise<AsyncIterable<Uint8Array> | undefined> {
+    throwIfAborted(signal);
+    const path = this.#pathOf(place);
+    const opened = await reporting(path, () => openFile(path));
+    return opened && contentOf(path, opened, offset, signal, length);
+  }
+
   close(): void {}
 
   /** Names are taken as they are, as Nix does; not as parts of a URL. */
@@ -94,18 +105,20 @@ async function openFile(path: string): Promise<OpenFile | undefined> {
 async function* contentOf(
   path: string,
   opened: OpenFile,
-  offset: number,
+  start: number,
   signal: AbortSignal | undefined,
+  length = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<Uint8Array> {
   await using _ = opened;
-  for (let position = offset; ; ) {
+  for (let done = 0; done < length; ) {
     throwIfAborted(signal);
-    const buffer = Buffer.allocUnsafe(READ_BYTES);
+    const wanted = Math.min(READ_BYTES, length - done);
+    const buffer = Buffer.allocUnsafe(wanted);
     const { bytesRead } = await reporting(path, () =>
-      opened.file.read(buffer, 0, READ_BYTES, position),
+      opened.file.read(buffer, 0, wanted, start + done),
     );
     if (bytesRead === 0) return;
-    position += bytesRead;
+    done += bytesRead;
     yield buffer.subarray(0, bytesRead);
   }
 }

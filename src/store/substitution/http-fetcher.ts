@@ -2,7 +2,7 @@ import type { Compression } from "../../base/compression/compression.js";
 import { decompress } from "../../base/compression/decompress.js";
 import { type ErrorCode, isStoreError, StoreError } from "../../base/errors.js";
 import type { CallOptions } from "../../castore/blob/service.js";
-import type { CacheFetcher, StreamOptions } from "./cache-fetcher.js";
+import type { CacheFetcher, FilePart, StreamOptions } from "./cache-fetcher.js";
 import { type HttpAnswer, HttpClient, type HttpClientOptions } from "./http-client.js";
 import { HttpFailure, statusError, transportError, withoutSecrets } from "./http-failure.js";
 import { Retry, type RetryOptions } from "./retry.js";
@@ -78,7 +78,15 @@ export class HttpFetcher implements CacheFetcher {
         const answer = await this.#downloads.get(url, headers, signal);
         if (isAbsent(answer)) return undefined;
         const file = restOf(answer, wanted);
-        if (file !== undefined) return this.#resuming(url, file, wanted, retry, signal, answer);
+        if (file !== undefined) {
+          return resumed(
+            answer,
+            wanted,
+            (from) => this.#rest(url, file, from, signal),
+            retry,
+            signal,
+          );
+        }
         if (wanted > 0 && (answer.status === 206 || answer.status === 416)) {
           // It is not what it was, or the server has ways of its own: all of it is asked for.
           answer.discard();
@@ -90,8 +98,34 @@ export class HttpFetcher implements CacheFetcher {
         const content =
           whole === undefined
             ? decoded(answer, withoutSecrets(url), Number.MAX_SAFE_INTEGER)
-            : this.#resuming(url, whole, 0, retry, signal, answer);
+            : resumed(answer, 0, (from) => this.#rest(url, whole, from, signal), retry, signal);
         return offset === 0 ? content : withoutFirst(offset, content);
+      } catch (error) {
+        await retry.again(error, false, signal);
+      }
+    }
+  }
+
+  /** Someone waits for it: it does not queue behind downloads. */
+  async part(
+    place: string,
+    { offset, length }: FilePart,
+    { signal }: CallOptions = {},
+  ): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const url = this.#placeOf(place);
+    const end = offset + length;
+    const retry = new Retry(this.#retry);
+    const ask = async (from: number): Promise<HttpAnswer | undefined> => {
+      const headers = { ...PLAIN, Range: `bytes=${from}-${end - 1}` };
+      const answer = await this.#questions.get(url, headers, signal);
+      if (isAbsent(answer)) return undefined;
+      checkPart(answer, from, end);
+      return answer;
+    };
+    for (;;) {
+      try {
+        const first = await ask(offset);
+        return first && resumed(first, offset, ask, retry, signal);
       } catch (error) {
         await retry.again(error, false, signal);
       }
@@ -101,33 +135,6 @@ export class HttpFetcher implements CacheFetcher {
   close(): void {
     this.#questions.close();
     this.#downloads.close();
-  }
-
-  /** `file` from `start` on, of which `first` is about to come. */
-  async *#resuming(
-    url: URL,
-    file: RangedFile,
-    start: number,
-    retry: Retry,
-    signal: AbortSignal | undefined,
-    first: HttpAnswer,
-  ): AsyncGenerator<Uint8Array> {
-    let offset = start;
-    let answer: HttpAnswer | undefined = first;
-    for (;;) {
-      const before = offset;
-      try {
-        answer ??= await this.#rest(url, file, offset, signal);
-        for await (const piece of answer.body()) {
-          offset += piece.length;
-          yield piece;
-        }
-        return;
-      } catch (error) {
-        await retry.again(error, offset > before, signal);
-        answer = undefined;
-      }
-    }
   }
 
   /** The bytes of `file` from `offset` on. */
@@ -225,6 +232,43 @@ async function* withoutFirst(
     left -= piece.length - rest.length;
     if (rest.length > 0) yield rest;
   }
+}
+
+/** The body of `first`, from `offset` on, going on with `ask` where it breaks. */
+async function* resumed(
+  first: HttpAnswer,
+  offset: number,
+  ask: (from: number) => Promise<HttpAnswer | undefined>,
+  retry: Retry,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  let at = offset;
+  let answer: HttpAnswer | undefined = first;
+  for (;;) {
+    const start = at;
+    try {
+      // One that is gone meanwhile ends early, which the caller sees.
+      answer ??= await ask(at);
+      if (answer === undefined) return;
+      for await (const piece of answer.body()) {
+        at += piece.length;
+        yield piece;
+      }
+      return;
+    } catch (error) {
+      await retry.again(error, at > start, signal);
+      answer = undefined;
+    }
+  }
+}
+
+function checkPart(answer: HttpAnswer, from: number, end: number): void {
+  const { status, headers, url } = answer;
+  const isWanted = headers["content-range"]?.startsWith(`bytes ${from}-${end - 1}/`);
+  if (status === 206 && isWanted && encodingOf(answer) === "none") return;
+  answer.discard();
+  if (status !== 200 && status !== 206) throw statusError(url, status, headers);
+  throw new StoreError("unsupported", `${withoutSecrets(url)} can be had as a whole only`);
 }
 
 const ENCODINGS: Readonly<Record<string, Compression>> = {

@@ -8,6 +8,7 @@ import type { Narinfo } from "../narinfo/narinfo.js";
 import { trustIn } from "../path-info-trust.js";
 import type { PublicKey } from "../signature/public-key.js";
 import type { BinaryCache } from "./binary-cache.js";
+import type { FilePart } from "./cache-fetcher.js";
 import type { CircuitBreaker } from "./circuit-breaker.js";
 import { failureOf } from "./http-failure.js";
 import type { KeptAnswers } from "./kept-answers.js";
@@ -108,6 +109,25 @@ export class Upstream {
       if (failureOf(error)?.status === undefined) breaker.failed(error);
       throw error;
     }
+  }
+
+  /** The listing of the NAR of an offer of its own, of at most `bytesMax` bytes; `undefined` when there is none. */
+  async listing(
+    { storePath }: Narinfo,
+    bytesMax: number,
+    options?: CallOptions,
+  ): Promise<Uint8Array | undefined> {
+    const { breaker, cache } = this.#options;
+    return await breaker.run(() => cache.listing(storePath.hash, bytesMax, options));
+  }
+
+  /** A part of what {@link nar} gives, in bytes of the file. @throws {StoreError} `unsupported` for none. */
+  async narPart(
+    narinfo: Narinfo,
+    part: FilePart,
+    options?: CallOptions,
+  ): Promise<AsyncIterable<Uint8Array>> {
+    return await this.#options.cache.narPart(narinfo, part, options);
   }
 
   /** What was remembered of a store path has turned out to be wrong. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { EMPTY_DIGEST } from "../../../src/castore/digest.js";
+import { B3Digest, EMPTY_DIGEST } from "../../../src/castore/digest.js";
 import { directoryFrom } from "../../../src/castore/directory-codec.js";
 import { ChildOffsets, InodeRanges } from "../../../src/castore/fs/inode-ranges.js";
 import { RangeLog } from "../../../src/castore/fs/range-log.js";
@@ -62,6 +62,39 @@ describe("InodeRanges", () => {
     expect(rangesOver(roots, log).find(base + 3)).toBeUndefined();
     roots.clear();
     expect(rangesOver(roots, log).find(base + 3)).toBeUndefined();
+  });
+
+  it("lets a range mean another root, or none, to every thread", () => {
+    const roots = new Map([["a", tree(9n)]]);
+    const log = new RangeLog();
+    const one = rangesOver(roots, log);
+    const two = rangesOver(roots, new RangeLog(log.memory));
+    const base = one.baseOf(bytes("a"), tree(9n));
+    const next = two.baseOf(bytes("b"), file);
+    expect(two.find(base + 1)).toMatchObject({ base, node: tree(9n) });
+    const same: Node = { type: "directory", digest: B3Digest.of(bytes("other")), size: 9n };
+    roots.set("a", same);
+    one.rebind(bytes("a"), tree(9n), same);
+    for (const ranges of [two, one, rangesOver(roots, log)]) {
+      expect(ranges.find(base + 1)).toEqual({ base, node: same });
+      expect(ranges.baseOf(bytes("a"), same)).toBe(base);
+      expect(ranges.baseOf(bytes("b"), file)).toBe(next);
+      expect(ranges.changes).toBe(1);
+    }
+    two.rebind(bytes("a"), same, undefined);
+    for (const ranges of [one, two, rangesOver(roots, log)]) {
+      expect(ranges.find(base + 1)).toBeUndefined();
+      expect(ranges.rootName(base + 1)).toEqual(new Uint8Array(bytes("a")));
+      expect(ranges.baseOf(bytes("a"), same)).toBe(next + 1);
+      expect(ranges.changes).toBe(2);
+    }
+  });
+
+  it("changes nothing about a root that has no numbers", () => {
+    const log = new RangeLog();
+    const ranges = rangesOver(new Map(), log);
+    ranges.rebind(bytes("a"), file, undefined);
+    expect([ranges.changes, log.count]).toEqual([0, 0]);
   });
 
   it("refuses a tree too large to be numbered and goes on", () => {

@@ -13,6 +13,8 @@ class World {
   readonly roots = new Map<string, Node>();
   readonly directories = new Map<string, Directory>();
   readonly blobs = new Map<string, Buffer>();
+  /** Names of roots. */
+  readonly unverified = new Set<string>();
   listable = true;
   changedAtMs = 5000;
   directoryReads = 0;
@@ -42,6 +44,7 @@ class World {
         return [...this.roots.keys()].map((name) => Buffer.from(name, "latin1"));
       },
       changedAtMs: () => this.changedAtMs,
+      isVerified: (name) => !this.unverified.has(Buffer.from(name).toString("latin1")),
     },
     this.source,
   );
@@ -180,6 +183,55 @@ describe("Projection", () => {
     expect(world.projection.attributes(world.inode("new"))).toMatchObject({ size: 2 });
   });
 
+  it("keeps the numbers of a root that comes to be another tree of the same shape", () => {
+    const world = new World();
+    const { projection } = world;
+    const before = world.folder({ a: world.folder({ f: world.file("1") }), b: world.file("2") });
+    const after = world.folder({ a: world.folder({ f: world.file("3") }), b: world.file("4") });
+    world.roots.set("r", before);
+    const numbers = everything(world, ROOT_INODE);
+    const inode = world.inode("r/a/f");
+    projection.rebind(bytes("r"), before, after);
+    world.roots.set("r", after);
+    expect(everything(world, ROOT_INODE)).toEqual(numbers);
+    const target = Buffer.alloc(1);
+    projection.read(inode, 0, target);
+    expect(target.toString()).toBe("3");
+  });
+
+  it("knows the numbers of a root that was withdrawn no more, wherever they were looked at", () => {
+    const world = new World();
+    const root = world.folder({ a: world.folder({ f: world.file("1") }) });
+    world.roots.set("r", root);
+    const inodes = ["r", "r/a", "r/a/f"].map((path) => world.inode(path));
+    world.projection.rebind(bytes("r"), root, undefined);
+    for (const inode of inodes) {
+      expect(() => world.projection.attributes(inode)).toThrow(
+        expect.objectContaining({ code: "not-found" }),
+      );
+    }
+    expect(inodes).not.toContain(world.inode("r/a/f"));
+  });
+
+  it("tells what has been checked from what has not, and shows no digests of the latter", () => {
+    const world = sampleWorld("documented");
+    const attributes = (path: string) => [
+      ...world.projection.extendedAttributes(world.inode(path)).keys(),
+    ];
+    world.unverified.add("r1");
+    const value = world.projection.extendedAttributes(world.inode("r1/inner/c"));
+    expect([...value]).toEqual([["user.tvix.verified", "no"]]);
+    expect(attributes("r3/again")).toEqual([
+      "user.tvix.castore.directory.digest",
+      "user.tvix.verified",
+    ]);
+    world.unverified.clear();
+    expect(attributes("r1/inner/c")).toEqual([
+      "user.tvix.castore.blob.digest",
+      "user.tvix.verified",
+    ]);
+  });
+
   it("says what is wrong with an operation on the wrong kind of inode", () => {
     const world = sampleWorld("documented");
     const { projection } = world;
@@ -214,6 +266,7 @@ describe("Projection", () => {
         lookup: (name) => world.roots.get(Buffer.from(name).toString("latin1")),
         list: () => [],
         changedAtMs: () => 0,
+        isVerified: () => true,
       },
       world.source,
     );
@@ -256,6 +309,7 @@ describe("Projection", () => {
           return [...roots.keys()].map((name) => Buffer.from(name, "latin1"));
         },
         changedAtMs: () => world.changedAtMs,
+        isVerified: () => true,
       },
       world.source,
     );

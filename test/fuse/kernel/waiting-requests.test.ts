@@ -134,7 +134,7 @@ describe("WaitingRequests", () => {
   });
 
   test.each<[ErrorCode, number, number]>([
-    ["not-found", 2, 0],
+    ["not-found", 116, 0],
     ["permission-denied", 1, 0],
     ["aborted", 4, 0],
     ["unavailable", 5, 1],

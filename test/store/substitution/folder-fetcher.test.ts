@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { FolderFetcher } from "../../../src/store/substitution/folder-fetcher.js";
-import { noise } from "../../support/bytes.js";
+import { collect, noise } from "../../support/bytes.js";
 import { temporaryFolder } from "../../support/temp.js";
 
 const parent = temporaryFolder();
@@ -28,6 +28,17 @@ describe("FolderFetcher", () => {
   test("reads files, and takes names as they are", async () => {
     expect(String(await fetcher.read("small", 5))).toBe("small");
     expect((await contentOf("nar/a%20b.nar"))?.equals(large)).toBe(true);
+  });
+
+  test.each([
+    [0, 5],
+    [1_500_000, 1_200_000],
+    [2_999_990, 100],
+  ])("reads %i and %i bytes more, as far as there are so many", async (offset, length) => {
+    const part = await fetcher.part("nar/a%20b.nar", { offset, length });
+    const found = await collect(part as AsyncIterable<Uint8Array>);
+    expect(found.equals(large.subarray(offset, offset + length))).toBe(true);
+    expect(await fetcher.part("nar/absent", { offset, length })).toBeUndefined();
   });
 
   test("lacks what is not there", async () => {

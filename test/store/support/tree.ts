@@ -3,6 +3,7 @@
  */
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
+import { decodeUtf8 } from "../../../src/base/bytes.js";
 import { MemoryBlobService } from "../../../src/castore/blob/memory.js";
 import { type BlobService, putBlob } from "../../../src/castore/blob/service.js";
 import { MemoryDirectoryService } from "../../../src/castore/directory/memory.js";
@@ -109,6 +110,13 @@ export function writeTreeAsNar(tree: Tree, writer: NarWriter, pieceBytes = 1 << 
     }
   };
   for (let step = steps.pop(); step !== undefined; step = steps.pop()) step();
+}
+
+/** Whether all names and targets are text, so that a listing can tell them. */
+export function isText(tree: Tree): boolean {
+  if (tree.type === "symlink") return decodeUtf8(tree.target) !== undefined;
+  if (tree.type === "file") return true;
+  return tree.entries.every(([name, child]) => decodeUtf8(name) !== undefined && isText(child));
 }
 
 const safeByte = fc.nat({ max: 255 }).filter((byte) => byte !== 0 && byte !== 0x2f);

@@ -40,6 +40,7 @@ export class ProjectedStore {
         lookup: (name) => this.roots.get(Buffer.from(name).toString("latin1")),
         list: () => [...this.roots.keys()].map((name) => Buffer.from(name, "latin1")),
         changedAtMs: () => this.roots.changedAtMs,
+        isVerified: () => true,
       },
       resident,
     );
