@@ -69,7 +69,10 @@ describe.skipIf(chromiumObstacle !== undefined)("The pages of a binary cache in 
     await using window = await chromium.open({ baseURL: base, javaScriptEnabled });
     const { page, complaints } = window;
     const main = page.getByRole("main");
-    const follow = (name: string | RegExp) => page.getByRole("link", { name, exact: true }).click();
+    /** What leads to another page; done when that has arrived as a whole. */
+    const arrive = (step: Promise<void>) => Promise.all([page.waitForEvent("load"), step]);
+    const follow = (name: string | RegExp) =>
+      arrive(page.getByRole("link", { name, exact: true }).click());
 
     await page.goto("/");
     await follow("Store paths");
@@ -81,11 +84,11 @@ describe.skipIf(chromiumObstacle !== undefined)("The pages of a binary cache in 
     expect(await page.getByRole("row").count()).toBe(101);
 
     await page.getByRole("searchbox").fill("many");
-    await page.getByRole("button", { name: "Search" }).click();
+    await arrive(page.getByRole("button", { name: "Search" }).click());
     expect(await main.textContent()).toContain("100 of 103 store paths");
     await page.getByRole("searchbox").fill(`${hello.storePath}/bin/hello`);
-    await page.keyboard.press("Enter");
-    await page.getByText("1 of 103 store paths").waitFor();
+    await arrive(page.keyboard.press("Enter"));
+    expect(await main.textContent()).toContain("1 of 103 store paths");
 
     await follow(/hello-2\.12$/);
     await follow("bin");
