@@ -43,9 +43,7 @@ function open(options: { answersMax?: number } = {}): KeptAnswers {
 /** Waits until all that was flushed is in the index. */
 const written = () => store.index.commit(() => {}, 0);
 
-/** A client whose patience does not depend on how busy this machine is. */
-const client = (url: string, options: ClientOptions) =>
-  new Client([url], { stallTimeoutMs: 30_000, ...options });
+const client = (url: string, options: ClientOptions) => new Client([url], options);
 
 function narinfo() {
   const name = `${STORE_PATH.basename.slice(0, 32)}.narinfo`;

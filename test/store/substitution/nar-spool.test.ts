@@ -27,7 +27,6 @@ const only = () => join(folder, names()[0] as string);
 function client(server: CacheServer, options: NarSpoolOptions = {}): Client {
   return new Client([server.url], {
     spool: new NarSpool(folder, { fileBytesMin: 1000, ...options }),
-    stallTimeoutMs: 30_000,
     retry: { attemptsMax: 1 },
   });
 }

@@ -83,7 +83,7 @@ export class Client {
           address: url,
           base: new URL(url),
           connectTimeoutMs: 5000,
-          stallTimeoutMs: 200,
+          stallTimeoutMs: 30_000,
           retry: { pauseMs: 1 },
           ...http,
         });
