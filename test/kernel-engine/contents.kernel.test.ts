@@ -129,7 +129,8 @@ for path in sys.argv[1:]:
 import ctypes, errno, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
 path = os.fsencode(sys.argv[1])
-name, = os.listxattr(path)
+names = os.listxattr(path)
+name, length = names[0], sum(len(each) + 1 for each in names)
 value = os.getxattr(path, name)
 buffer = ctypes.create_string_buffer(4096)
 for round in range(20):
@@ -137,9 +138,9 @@ for round in range(20):
         result = libc.getxattr(path, name.encode(), buffer, size)
         error = ctypes.get_errno()
         assert (result, error) == (-1, errno.ERANGE) if size < len(value) else result == len(value), (size, result)
-    for size in range(1, len(name) + 3):
+    for size in range(1, length + 3):
         result = libc.listxattr(path, buffer, size)
-        assert result == (-1 if size < len(name) + 1 else len(name) + 1), (size, result)
+        assert result == (-1 if size < length else length), (size, result)
 assert libc.getxattr(path, name.encode(), None, 0) == len(value)
 print(len(value))
 `;
