@@ -1,11 +1,15 @@
 import { defineConfig } from "vitest/config";
 
-/** Mounts for two minutes and needs nobody's quiet. */
-const soak = "test/soak/**/*.test.ts";
+/** Mounts that need nobody's quiet, and spend much of their time waiting. */
+const mounts = [
+  "test/soak/**/*.kernel.test.ts",
+  "test/{cli,grpc,http}/**/*.kernel.test.ts",
+  "test/fuse/session.kernel.test.ts",
+];
 /** Tests of commands, and with a browser, as processes of their own; two at a time do not disturb each other. */
 const commands = {
-  include: ["test/cli/**/*.test.ts", "test/**/*.browser.test.ts", soak],
-  exclude: ["test/cli/memory.test.ts", "test/cli/**/*.kernel.test.ts"],
+  include: ["test/cli/**/*.test.ts", "test/**/*.browser.test.ts", ...mounts],
+  exclude: ["test/cli/memory.test.ts"],
 };
 /** Tests that mount through the kernel or measure: they share /dev/fuse, memory and time. */
 const system = ["test/cli/memory.test.ts", "test/torture/**/*.test.ts", "test/**/*.kernel.test.ts"];
@@ -36,7 +40,7 @@ export default defineConfig({
         test: {
           name: "system",
           include: system,
-          exclude: [soak],
+          exclude: mounts,
           fileParallelism: false,
           sequence: { groupOrder: 2 },
         },

@@ -5,7 +5,6 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { mapOrdered } from "../../src/base/concurrency.js";
 import { type Outcome, type RunOptions, runProgram } from "./child.js";
 import { temporaryFolder } from "./temp.js";
 
@@ -69,15 +68,14 @@ export class TestStore {
 
   /** Reads everything that is listed back and compares it with its NAR hash; the paths. */
   async readBack(): Promise<string[]> {
-    const paths: string[] = [];
-    const read = async ({ path, narHash, narSize }: ListedPath) => {
+    const listed = await this.list();
+    for (const { path, narHash, narSize } of listed) {
       const nar = await this.narDump(path);
       const found = sriOf(nar);
-      if (found === narHash && nar.length === narSize) return path;
+      if (found === narHash && nar.length === narSize) continue;
       throw new Error(`${path} is listed as ${narHash}, ${narSize} bytes; it reads as ${found}`);
-    };
-    for await (const path of mapOrdered(await this.list(), 2, read)) paths.push(path);
-    return paths;
+    }
+    return listed.map(({ path }) => path);
   }
 
   async succeed(args: readonly string[]): Promise<Outcome> {
