@@ -1,6 +1,7 @@
 /**
  * docs/bench/grpc.md.
  */
+import { pressureLines } from "../support/machine.js";
 import { median, medianRatio } from "../support/statistics.js";
 import type { Line } from "./lines.js";
 
@@ -47,11 +48,7 @@ export function report(
     "new. The store is in memory (tmpfs), so that no disk is waited for.",
     "",
     `Machine: ${machine}.`,
-    ...(cpuPressure >= 1
-      ? [
-          `Other programs were running: for ${Math.round(cpuPressure)} % of the time something waited for a core.`,
-        ]
-      : []),
+    ...pressureLines(cpuPressure),
     "",
     "| | over | tvix-store | bare grpc-js | ratio | target |",
     "|---|---|---:|---:|---:|---|",

@@ -6,7 +6,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { cpuPressure, describeMachine } from "../support/machine.js";
+import { cpuPressure, describeMachine, pressureLines } from "../support/machine.js";
 import { startNginx } from "../support/nginx.js";
 import { CLI, inRepository, run } from "../support/run.js";
 import { inTurn, median, medianRatio } from "../support/statistics.js";
@@ -123,11 +123,7 @@ function report(): string {
     `Numbers are medians of ${ROUNDS} rounds, the ratio is the median of the ratios within each round.`,
     "",
     `Machine: ${describeMachine(folder)}.`,
-    ...(pressure >= 1
-      ? [
-          `Other programs were running: for ${Math.round(pressure)} % of the time something waited for a core.`,
-        ]
-      : []),
+    ...pressureLines(pressure),
     "",
     "| | tvix-store | nginx | ratio | target |",
     "|---|---:|---:|---:|---|",

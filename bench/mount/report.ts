@@ -1,6 +1,7 @@
 /**
  * docs/bench/mount.md.
  */
+import { pressureLines } from "../support/machine.js";
 import type { Absence } from "./contenders.js";
 import type { Row, State } from "./measure.js";
 import { digits, type Results, shownMedian } from "./results.js";
@@ -62,11 +63,7 @@ export function report(results: Results, context: ReportContext): string {
     "(`bench/mount/client.c`).",
     "",
     `Machine: ${machine}. ${versions}.`,
-    ...(cpuPressure >= 1
-      ? [
-          `Other programs were running: for ${Math.round(cpuPressure)} % of the time something waited for a core.`,
-        ]
-      : []),
+    ...pressureLines(cpuPressure),
     "",
     "squashfuse is `squashfuse_ll`, in C, the quicker of the two programs of that name; the image is not compressed,",
     "which is the fastest it can be. The kernel's squashfs, of the same image on a loop device, shows where the end is.",

@@ -1,9 +1,9 @@
 /**
  * The tree that every contender shows. Its content is the same on every run and cannot be compressed.
  */
-import { createCipheriv } from "node:crypto";
-import { chmodSync, closeSync, copyFileSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { noiseWriter } from "../support/noise-file.js";
 
 export const SMALL_FILES = 10_000;
 const SMALL_BYTES = 4096;
@@ -18,15 +18,7 @@ export const CLIENT = "bin/client";
 
 /** Makes the tree at `root`, which must not exist. `client` is the compiled client.c. */
 export function makeTree(root: string, client: string): void {
-  const noise = createCipheriv("aes-128-ctr", Buffer.alloc(16), Buffer.alloc(16));
-  const zeros = Buffer.alloc(2 ** 20);
-  const write = (path: string, bytes: number): void => {
-    const file = openSync(path, "wx");
-    for (let left = bytes; left > 0; left -= zeros.length) {
-      writeSync(file, noise.update(zeros.subarray(0, left)));
-    }
-    closeSync(file);
-  };
+  const write = noiseWriter();
   for (const folder of [WALKED, READ]) {
     mkdirSync(join(root, folder), { recursive: true });
     for (let index = 0; index < SMALL_FILES; index++) {

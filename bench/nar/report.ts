@@ -1,6 +1,7 @@
 /**
  * docs/bench/nar.md.
  */
+import { pressureLines } from "../support/machine.js";
 import { median, medianRatio } from "../support/statistics.js";
 import type { Line } from "./lines.js";
 
@@ -34,11 +35,7 @@ export function report(times: readonly Times[], context: ReportContext): string 
     `Without process start means less the ${nixStartMs.toFixed(0)} ms that Nix takes for an empty file.`,
     "",
     `Machine: ${machine}. ${nixVersion}.`,
-    ...(cpuPressure >= 1
-      ? [
-          `Other programs were running: for ${Math.round(cpuPressure)} % of the time something waited for a core.`,
-        ]
-      : []),
+    ...pressureLines(cpuPressure),
     "",
     "|  | Nix, ms | tvix-store, ms | | without process start, ms | | target |",
     "|---|---:|---:|---:|---:|---:|---|",

@@ -1,9 +1,9 @@
 /**
  * What is dumped, hashed and restored: content that cannot be compressed, the same on every run.
  */
-import { createCipheriv } from "node:crypto";
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { noiseWriter } from "../support/noise-file.js";
 
 export const BIG_BYTES = 2 ** 30;
 export const SMALL_FILES = 20_000;
@@ -12,15 +12,7 @@ const SMALL_BYTES_MAX = 8192;
 
 /** A file of 1 GiB at `big`, a folder of 20,000 files of 1 to 8 KiB at `small`. */
 export function makeTrees(big: string, small: string): void {
-  const noise = createCipheriv("aes-128-ctr", Buffer.alloc(16), Buffer.alloc(16));
-  const zeros = Buffer.alloc(2 ** 20);
-  const write = (path: string, bytes: number): void => {
-    const file = openSync(path, "wx");
-    for (let left = bytes; left > 0; left -= zeros.length) {
-      writeSync(file, noise.update(zeros.subarray(0, left)));
-    }
-    closeSync(file);
-  };
+  const write = noiseWriter();
   write(big, BIG_BYTES);
   for (let index = 0; index < SMALL_FILES; index++) {
     const folder = join(small, `${Math.floor(index / FILES_PER_FOLDER)}`);

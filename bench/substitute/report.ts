@@ -1,6 +1,7 @@
 /**
  * docs/bench/substitute.md.
  */
+import { pressureLines } from "../support/machine.js";
 import { median, medianRatio } from "../support/statistics.js";
 import type { Closure } from "./closure.js";
 import type { Contender } from "./contenders.js";
@@ -57,11 +58,7 @@ export function report(
     `They take turns. Numbers are medians of ${rounds} rounds, the ratio is the median of the ratios within each round.`,
     "",
     `Machine: ${machine}.`,
-    ...(cpuPressure >= 1
-      ? [
-          `Other programs were running: for ${Math.round(cpuPressure)} % of the time something waited for a core.`,
-        ]
-      : []),
+    ...pressureLines(cpuPressure),
     "",
     "| | cache | tvix-store, s | Nix, s | ratio | target | tvix-store, MB sent | Nix, MB sent |",
     "|---|---|---:|---:|---:|---|---:|---:|",

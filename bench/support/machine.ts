@@ -17,6 +17,13 @@ export function describeMachine(folder: string): string {
   ].join(", ");
 }
 
+/** Lines of a report that say how busy the machine was with other things; none when it was not, or cannot tell. */
+export function pressureLines(percent: number): readonly string[] {
+  if (!(percent >= 1)) return [];
+  const share = Math.round(percent);
+  return [`Other programs were running: for ${share} % of the time something waited for a core.`];
+}
+
 /** How much of the last five minutes runnable programs waited for a core, in percent; NaN when unknown. */
 export function cpuPressure(): number {
   try {
