@@ -6,12 +6,17 @@ import { getSystemErrorName } from "node:util";
 import { messageOf, StoreError } from "./errors.js";
 import { require } from "./require.js";
 
-/** Each returns what the C function returns: -1 on failure, the reason of which `lastError` then tells. */
+/**
+ * Each returns what the C function returns: -1 on failure, the reason of which `lastError` then tells, or
+ * where it is said the number of the error.
+ */
 export interface LibC {
   ioctl(descriptor: number, request: number, argument: Uint8Array): number;
   socketpair(domain: number, type: number, protocol: number, pair: Int32Array): number;
   recvmsg(socket: number, message: Uint8Array, flags: number): number;
   madvise(address: bigint, length: bigint, advice: number): number;
+  /** Returns the number of the error, or 0. */
+  posix_fallocate(descriptor: number, offset: number, length: number): number;
   /** Ends this process at once, whatever its threads are doing. */
   _exit(code: number): never;
   /** Where `bytes` lie in memory; they must outlive the use of it. */
@@ -25,6 +30,7 @@ const PROTOTYPES = {
   socketpair: "int socketpair(int domain, int type, int protocol, int *pair)",
   recvmsg: "long recvmsg(int socket, void *message, int flags)",
   madvise: "int madvise(uint64_t address, uint64_t length, int advice)",
+  posix_fallocate: "int posix_fallocate(int descriptor, int64_t offset, int64_t length)",
   _exit: "void _exit(int code)",
 } as const;
 

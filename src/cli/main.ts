@@ -177,3 +177,6 @@ try {
 } catch (error) {
   process.exitCode = report(error);
 }
+// Not left to Node: it would close the stores (services.ts says why not), and wait for threads of a mount,
+// which wait for the kernel for as long as a detached mount has files open.
+process.exit();

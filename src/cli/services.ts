@@ -83,30 +83,28 @@ export async function openServices(
   const close = async (): Promise<void> => {
     behind?.close();
     remote?.close();
-    await stores.close();
+    stores.flush();
   };
-  return await stores.guard(async () => {
-    const blobs = await openBlobs(addresses.blobs, stores, remote);
-    const directories = await openDirectories(addresses.directories, stores, remote);
-    const local = await openPathInfos(addresses.pathInfos, options.storeDir, stores, remote);
-    const nars = await openNarRecords(addresses.pathInfos, options.storeDir, stores);
-    const uploads = await openUploadRecords(addresses.pathInfos, options.storeDir, stores);
-    const targets = { blobs, directories };
-    const stageTree = await stages(addresses, stores);
-    const folder = localFolder(addresses.pathInfos, options.storeDir);
-    const memory = folder === undefined ? undefined : await stores.open(folder);
-    const substitution = behind?.service({ local, targets, stageTree, nars }, memory);
-    const pathInfos = substitution ?? local;
-    return {
-      blobs,
-      directories,
-      pathInfos,
-      nars,
-      uploads,
-      substitution,
-      [Symbol.asyncDispose]: close,
-    };
-  });
+  const blobs = await openBlobs(addresses.blobs, stores, remote);
+  const directories = await openDirectories(addresses.directories, stores, remote);
+  const local = await openPathInfos(addresses.pathInfos, options.storeDir, stores, remote);
+  const nars = await openNarRecords(addresses.pathInfos, options.storeDir, stores);
+  const uploads = await openUploadRecords(addresses.pathInfos, options.storeDir, stores);
+  const targets = { blobs, directories };
+  const stageTree = await stages(addresses, stores);
+  const folder = localFolder(addresses.pathInfos, options.storeDir);
+  const memory = folder === undefined ? undefined : await stores.open(folder);
+  const substitution = behind?.service({ local, targets, stageTree, nars }, memory);
+  const pathInfos = substitution ?? local;
+  return {
+    blobs,
+    directories,
+    pathInfos,
+    nars,
+    uploads,
+    substitution,
+    [Symbol.asyncDispose]: close,
+  };
 }
 
 /**
@@ -126,12 +124,12 @@ export async function openLocalStores(options: StoreArguments): Promise<LocalSto
     );
   };
   const stores = new OpenStores(true);
-  return await stores.guard(async () => ({
+  return {
     blobs: await stores.open(folderOf(blobs)),
     directories: await stores.open(folderOf(directories)),
     pathInfos: await stores.open(folderOf(pathInfos)),
-    [Symbol.asyncDispose]: () => stores.close(),
-  }));
+    [Symbol.asyncDispose]: async () => stores.flush(),
+  };
 }
 
 /** What stands behind `near`, the local stores of a mount; `undefined` when nothing does. */
@@ -308,17 +306,8 @@ class OpenStores {
     return store;
   }
 
-  /** Runs `open`, and closes what was opened when it fails. */
-  async guard<T>(open: () => Promise<T>): Promise<T> {
-    try {
-      return await open();
-    } catch (error) {
-      await this.close();
-      throw error;
-    }
-  }
-
-  async close(): Promise<void> {
-    for (const store of this.#stores.values()) await store.close();
+  /** The stores stay open until the process ends: closing one may disturb a command that opens it. */
+  flush(): void {
+    for (const store of this.#stores.values()) store.flush();
   }
 }

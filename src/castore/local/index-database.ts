@@ -11,6 +11,7 @@ import { join } from "node:path";
 import type { Database, RootDatabase } from "lmdb";
 import { messageOf, StoreError } from "../../base/errors.js";
 import { require } from "../../base/require.js";
+import { IndexRoom, requireRoomForIndex } from "./index-room.js";
 import { MappedMemory } from "./mapped-memory.js";
 
 const { open } = require("lmdb") as typeof import("lmdb");
@@ -22,7 +23,6 @@ const PROCESSES_MAX = 1024;
 const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 const BATCH_WAIT_MS_MAX = 50;
 
-const ENOSPC = 28;
 const EIO = 5;
 
 interface Write {
@@ -34,6 +34,7 @@ interface Write {
 export class IndexDatabase {
   readonly #environment: RootDatabase<Buffer, Buffer>;
   readonly #memory: MappedMemory;
+  readonly #room: IndexRoom;
   readonly #tables = new Map<string, Table>();
   #queue: Write[] = [];
   #queuedBytes = 0;
@@ -42,11 +43,15 @@ export class IndexDatabase {
 
   private constructor(environment: RootDatabase<Buffer, Buffer>, folder: string) {
     this.#environment = environment;
-    this.#memory = new MappedMemory(join(realpathSync(folder), "data.mdb"));
+    const file = join(realpathSync(folder), "data.mdb");
+    this.#memory = new MappedMemory(file);
+    const { pageSize } = environment.getStats() as { pageSize: number };
+    this.#room = new IndexRoom(file, pageSize);
   }
 
   /** @throws {StoreError} `unavailable` when the environment cannot be opened. */
   static open(folder: string): IndexDatabase {
+    requireRoomForIndex(folder);
     try {
       const environment = open<Buffer, Buffer>({
         path: folder,
@@ -80,6 +85,7 @@ export class IndexDatabase {
           encoding: "binary",
         }),
         this.#memory,
+        this.#room,
       );
       this.#tables.set(name, table);
     }
@@ -112,9 +118,16 @@ export class IndexDatabase {
     this.#environment.resetReadTxn();
   }
 
+  /** Commits what is waiting. */
+  flush(): void {
+    this.#flush();
+  }
+
+  /** As {@link flush}, and lets go of the files. See `LocalStore.close`. */
   async close(): Promise<void> {
     this.#flush();
     await this.#environment.close();
+    this.#room.close();
   }
 
   #flush(): void {
@@ -138,6 +151,8 @@ export class IndexDatabase {
             done.push(() => write.reject(error));
           }
         }
+        const { lastPageNumber } = this.#environment.getStats() as { lastPageNumber: number };
+        this.#room.take(lastPageNumber);
       });
     } catch (error) {
       const failure = commitFailure(error);
@@ -154,10 +169,12 @@ export class IndexDatabase {
 export class Table {
   readonly #database: Database<Buffer, Buffer>;
   readonly #memory: MappedMemory;
+  readonly #room: IndexRoom;
 
-  constructor(database: Database<Buffer, Buffer>, memory: MappedMemory) {
+  constructor(database: Database<Buffer, Buffer>, memory: MappedMemory, room: IndexRoom) {
     this.#database = database;
     this.#memory = memory;
+    this.#room = room;
   }
 
   has(key: Uint8Array): boolean {
@@ -189,11 +206,13 @@ export class Table {
   put(key: Uint8Array, value: Uint8Array): void {
     this.#database.putSync(key as Buffer, value as Buffer);
     this.#memory.didWrite(value.length);
+    this.#room.willWrite(key.length, value.length);
   }
 
   /** Only inside a commit. */
   remove(key: Uint8Array): void {
     this.#database.removeSync(key as Buffer);
+    this.#room.willWrite(key.length, 0);
   }
 
   /** How many keys there are. */
@@ -204,14 +223,9 @@ export class Table {
 }
 
 function commitFailure(error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
   const code = error instanceof Error && "code" in error ? error.code : undefined;
-  // LMDB reports a page write that stopped short, as on a full disk, as an I/O error.
-  const reason =
-    code === ENOSPC
-      ? "no space left on the disk"
-      : code === EIO
-        ? "the disk is full or failing"
-        : messageOf(error);
+  const reason = code === EIO ? "the disk is full or failing" : messageOf(error);
   return new StoreError("unavailable", `Cannot write the index of the store: ${reason}`, {
     cause: error,
   });

@@ -63,7 +63,17 @@ export class LocalStore implements AsyncDisposable {
     };
   }
 
-  /** Writes what is waiting to be written and lets go of the files. */
+  /** Writes what is waiting to be written. All that a process which is about to end has to do. */
+  flush(): void {
+    this.index.flush();
+  }
+
+  /**
+   * Writes what is waiting to be written and lets go of the files.
+   *
+   * Not while another process may be opening the store: LMDB destroys the locks in shared memory when the last
+   * process closes it, without looking whether one is just arriving. That one then fails to open it.
+   */
   async close(): Promise<void> {
     await this.index.close();
   }

@@ -233,8 +233,6 @@ export async function handler(options: MountArguments): Promise<void> {
     await serving?.stop(options.drainSeconds * 1000);
   }
   await fetch?.settle();
-  // A thread of the engine may wait for the kernel, for as long as a detached mount has files open.
-  process.exit();
 }
 
 /** Serves what the mount shows, from the same stores; `undefined` when nothing says where. */
