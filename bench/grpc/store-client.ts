@@ -43,6 +43,10 @@ export interface StoreClient {
   readonly pathInfos: PathInfos;
 }
 
+// As `tvix-store copy` does.
+const { keepFreedMemory } = await load<{ keepFreedMemory(): void }>("base/libc.js");
+keepFreedMemory();
+
 interface Channel {
   close(): void;
 }

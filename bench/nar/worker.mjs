@@ -6,7 +6,7 @@
  *   worker.mjs STORE-DIR
  */
 import { createReadStream } from "node:fs";
-import { writeOut } from "../../dist/cli/output.js";
+import { writeAll } from "../../dist/cli/output.js";
 import { openServices } from "../../dist/cli/services.js";
 import { findObject, parseObjectArgument } from "../../dist/cli/store-object.js";
 import { hashTree } from "../../dist/store/import/hash-tree.js";
@@ -27,7 +27,7 @@ async function perform(task) {
     return;
   }
   const { node } = await findObject(parseObjectArgument(task.storePath), services);
-  for await (const piece of renderNar(node, services)) await writeOut(piece);
+  await writeAll(renderNar(node, services, { transient: true }));
 }
 
 process.on("message", async (task) => {

@@ -14,13 +14,8 @@ import {
 import { LocalPathInfoService } from "../store/path-info/local.js";
 import { StoreRootNodes } from "../store/store-root-nodes.js";
 import { isRemote } from "./address.js";
-import {
-  addressesOf,
-  hasFarPathInfos,
-  type LocalStores,
-  openLocalStores,
-  type StoreArguments,
-} from "./services.js";
+import { addressesOf, hasFarPathInfos } from "./addresses.js";
+import { type LocalStores, openLocalStores, type StoreArguments } from "./services.js";
 
 export interface ProjectionRecipe {
   readonly store: StoreArguments;

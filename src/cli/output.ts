@@ -1,7 +1,7 @@
 /**
  * Results go to stdout, and only results.
  */
-import { write, writeSync } from "node:fs";
+import { constants, fstatSync, openSync, write, writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isatty } from "node:tty";
 import { promisify } from "node:util";
@@ -13,10 +13,18 @@ const writeAside = promisify(write);
 const STDOUT = 1;
 /** What is smaller is written sooner than another thread could be told to. */
 const ASIDE_BYTES = 16 * 1024;
+/** Large outputs are written in blocks of this size, each while the next one is gathered. */
+const BLOCK_BYTES = 256 * 1024;
 /** A pipe that somebody else made non-blocking is asked again after this. */
 const FULL_MS = 1;
 
 export const isTerminal = isatty(STDOUT);
+
+/**
+ * Where to write to. The argument parser looks at `process.stdout`, which makes a pipe non-blocking; of this one we
+ * have a way in of our own, so that a write lasts until the reader has made room.
+ */
+const descriptor: number = ownDescriptor();
 
 /** Nobody reads our output any more (`| head`): that ends the command, quietly. */
 export class OutputClosed extends Error {
@@ -35,10 +43,49 @@ export async function writeOut(bytes: Uint8Array | string): Promise<void> {
   while (rest.length > 0) rest = rest.subarray(await writeSome(rest));
 }
 
+/**
+ * Writes everything that comes out of `source`, whose pieces need not outlive the next one.
+ *
+ * @throws as {@link writeOut}, and what `source` throws: the last blocks before that are not written.
+ */
+export async function writeAll(source: AsyncIterable<Uint8Array>): Promise<void> {
+  let block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  let other = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  let used = 0;
+  let lastWrite = Promise.resolve();
+  for await (const piece of source) {
+    for (let at = 0; at < piece.length; ) {
+      const part = piece.subarray(at, at + BLOCK_BYTES - used);
+      block.set(part, used);
+      at += part.length;
+      used += part.length;
+      if (used < BLOCK_BYTES) continue;
+      await lastWrite;
+      lastWrite = writeOut(block);
+      // Whoever waits for it is told; until then nobody does.
+      lastWrite.catch(() => {});
+      [block, other] = [other, block];
+      used = 0;
+    }
+  }
+  await lastWrite;
+  await writeOut(block.subarray(0, used));
+}
+
+function ownDescriptor(): number {
+  if (!fstatSync(STDOUT).isFIFO()) return STDOUT;
+  try {
+    return openSync(`/proc/self/fd/${STDOUT}`, constants.O_WRONLY);
+  } catch {
+    // Someone else made it. Then a full pipe is asked again and again.
+    return STDOUT;
+  }
+}
+
 async function writeSome(bytes: Uint8Array): Promise<number> {
   try {
-    if (bytes.length < ASIDE_BYTES) return writeSync(STDOUT, bytes);
-    return (await writeAside(STDOUT, bytes)).bytesWritten;
+    if (bytes.length < ASIDE_BYTES) return writeSync(descriptor, bytes);
+    return (await writeAside(descriptor, bytes)).bytesWritten;
   } catch (error) {
     switch (errnoOf(error)) {
       case "EAGAIN":

@@ -1,8 +1,9 @@
 /**
  * One progress bar on a terminal: bytes, and how many of something.
  */
-import { SingleBar } from "cli-progress";
+import type { SingleBar } from "cli-progress";
 import { readableSize } from "../base/readable-size.js";
+import { require } from "../base/require.js";
 
 const REDRAW_MS = 100;
 
@@ -23,6 +24,7 @@ export class ProgressBar {
   constructor(title: string, noun: string, total?: Progress) {
     this.#total = total;
     if (!process.stderr.isTTY) return;
+    const { SingleBar } = require("cli-progress") as typeof import("cli-progress");
     this.#bar = new SingleBar({
       stream: process.stderr,
       format: `${title} [{bar}] {bytes} of {bytesAll}, {count} of {countAll} ${noun}`,

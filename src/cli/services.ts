@@ -2,7 +2,7 @@
  * From addresses to services: the one place that knows every backend.
  */
 import { resolve } from "node:path";
-import { isStoreError, StoreError } from "../base/errors.js";
+import { StoreError } from "../base/errors.js";
 import { MemoryBlobService } from "../castore/blob/memory.js";
 import type { BlobService } from "../castore/blob/service.js";
 import { MemoryDirectoryService } from "../castore/directory/memory.js";
@@ -17,12 +17,12 @@ import { LocalPathInfoService } from "../store/path-info/local.js";
 import { MemoryPathInfoService } from "../store/path-info/memory.js";
 import type { PathInfoService } from "../store/path-info/service.js";
 import type { SubstitutingPathInfoService } from "../store/path-info/substituting.js";
-import { type Address, type GrpcAddress, isRemote, parseAddress } from "./address.js";
+import { type Address, type GrpcAddress, isRemote } from "./address.js";
+import { type Addresses, addressesOf, hasUpstreams } from "./addresses.js";
 import type { LogArguments } from "./logger.js";
 import type { RemoteServices } from "./remote-services.js";
 import type { Substitution } from "./substitution.js";
 import type { SubstitutionArguments } from "./substitution-options.js";
-import { UsageError } from "./usage-error.js";
 
 export interface StoreArguments extends SubstitutionArguments, LogArguments {
   readonly storeDir: string;
@@ -57,13 +57,6 @@ export interface FarServices {
   readonly pathInfos: PathInfoService | undefined;
   /** The path infos, where binary caches stand behind them. */
   readonly substitution: SubstitutingPathInfoService | undefined;
-}
-
-/** The addresses of the three services. */
-export interface Addresses {
-  readonly blobs: Address;
-  readonly directories: Address;
-  readonly pathInfos: Address;
 }
 
 /**
@@ -162,53 +155,10 @@ export async function openFarServices(
   return { blobs, directories, pathInfos: substitution ?? pathInfos, substitution };
 }
 
-/** Whether path infos that are not on this machine may be had from elsewhere. */
-export function hasFarPathInfos(options: StoreArguments): boolean {
-  const { pathInfos } = addressesOf(options);
-  return isRemote(pathInfos) || hasUpstreams(options, pathInfos);
-}
-
-/** Whether anything that is not on this machine may be had from elsewhere. */
-export function hasFarServices(options: StoreArguments): boolean {
-  const { blobs, directories } = addressesOf(options);
-  return isRemote(blobs) || isRemote(directories) || hasFarPathInfos(options);
-}
-
-/** @throws {UsageError} for a bad one. */
-export function addressesOf(options: StoreArguments): Addresses {
-  const fallback: Address = { scheme: "local", folder: options.storeDir };
-  const read = (text: string | undefined) => (text === undefined ? fallback : addressOf(text));
-  return {
-    blobs: withContent("blob", read(options.blobServiceAddr)),
-    directories: withContent("directory", read(options.directoryServiceAddr)),
-    pathInfos: read(options.pathInfoServiceAddr),
-  };
-}
-
-function withContent(kind: string, address: Address): Address {
-  if (address.scheme !== "nix") return address;
-  const why = `a binary cache is for --path-info-service-addr; what it sends is kept as ${kind}s here`;
-  throw new UsageError(
-    `Invalid --${kind}-service-addr ${JSON.stringify(address.cache.text)}: ${why}`,
-  );
-}
-
-function addressOf(text: string): Address {
-  try {
-    return parseAddress(text);
-  } catch (error) {
-    throw isStoreError(error) ? new UsageError(error.message) : error;
-  }
-}
-
 async function remoteServices(addresses: Addresses): Promise<RemoteServices | undefined> {
   const { blobs, directories, pathInfos } = addresses;
   if (![blobs, directories, pathInfos].some(isRemote)) return undefined;
   return new (await import("./remote-services.js")).RemoteServices();
-}
-
-function hasUpstreams({ substituter = [] }: StoreArguments, pathInfos: Address): boolean {
-  return pathInfos.scheme === "nix" || substituter.length > 0;
 }
 
 async function substitutionOf(

@@ -16,9 +16,6 @@ export type EngineName = "fuse-native" | "kernel";
 export interface MountEngine {
   readonly name: EngineName;
 
-  /** Begins what takes long and needs no mount. Whether one follows or not, it keeps no process. */
-  prepare(log: Logger): void;
-
   /**
    * Mounts at `options.mountPoint` and serves from then on. Resolves when the kernel has taken up the
    * connection, that is when the mount is usable.

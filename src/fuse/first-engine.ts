@@ -1,5 +1,4 @@
 import { isStoreError, messageOf } from "../base/errors.js";
-import type { Logger } from "../base/log.js";
 import type { EngineMount, EngineName, MountEngine, MountOptions } from "./engine.js";
 
 /** Mounts with the first of several engines that can run on this machine. */
@@ -12,10 +11,6 @@ export class FirstEngine implements MountEngine {
 
   get name(): EngineName {
     return this.#engines[0].name;
-  }
-
-  prepare(log: Logger): void {
-    this.#engines[0].prepare(log);
   }
 
   /** @throws what the last engine throws, or one that can run here but failed. */

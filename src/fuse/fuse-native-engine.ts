@@ -32,8 +32,6 @@ export class FuseNativeEngine implements MountEngine {
   }
 
   /** There is nothing to begin: everything is done on the main loop. */
-  prepare(): void {}
-
   async mount({ mountPoint, allowOther, log }: MountOptions): Promise<EngineMount> {
     const FuseNative = loadFuseNative();
     const bytes = Buffer.byteLength(mountPoint);

@@ -15,7 +15,7 @@ import { openFilesFor } from "./kernel/open-files.js";
 import { raiseReadAhead } from "./kernel/read-ahead.js";
 import { type Fetch, WaitingRequests } from "./kernel/waiting-requests.js";
 import { startWatcher } from "./kernel/watcher.js";
-import { WorkerPool } from "./kernel/worker-pool.js";
+import type { WorkerPool } from "./kernel/worker-pool.js";
 import { mountAt, readMountTable } from "./mount-table.js";
 import { type Connection, FEATURE, has, negotiate } from "./protocol/init.js";
 import { OP } from "./protocol/opcodes.js";
@@ -24,14 +24,10 @@ import { FuseRequest } from "./protocol/request.js";
 import { detach } from "./unmount.js";
 
 export interface KernelEngineOptions {
-  /** The module of the serving threads: builds a file system from its recipe, then `serveWorker`. */
-  readonly worker: URL;
-  /** Sent to each thread. */
-  readonly recipe: unknown;
+  /** The threads that will serve; they take longer to get ready than mounting does. */
+  readonly pool: WorkerPool;
   /** Whether the kernel may read files of the store itself, where it can: costs a question per open. */
   readonly passthrough: boolean;
-  /** How many threads serve. More than two are slower: they contend for one queue. */
-  readonly threads: number;
   /** The same file system for this thread, which answers the requests that had to wait. */
   readonly fileSystem: FileSystem;
   /** Fetches what a `Miss` wants. */
@@ -43,22 +39,13 @@ const INIT_REPLY_BYTES = 4096;
 export class KernelEngine implements MountEngine {
   readonly name = "kernel";
   readonly #options: KernelEngineOptions;
-  #prepared: WorkerPool | undefined;
 
   constructor(options: KernelEngineOptions) {
     this.#options = options;
   }
 
-  /** Starts the threads: they take longer to get ready than mounting does. */
-  prepare(log: Logger): void {
-    const { worker: module, recipe, threads: count } = this.#options;
-    this.#prepared = new WorkerPool({ module, recipe, count, log });
-  }
-
   async mount({ mountPoint, allowOther, log }: MountOptions): Promise<EngineMount> {
-    if (this.#prepared === undefined) this.prepare(log);
-    const pool = this.#prepared as WorkerPool;
-    this.#prepared = undefined;
+    const { pool } = this.#options;
     const device = await mountDevice({ mountPoint, allowOther }).catch(async (error: unknown) => {
       await pool.close();
       throw error;

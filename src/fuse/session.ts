@@ -52,7 +52,6 @@ export async function runMountSession(options: SessionOptions): Promise<void> {
     const { engine, allowOther, create, log } = options;
     const obstacle = mountObstacles(inspectMachine(), { allowOther })[0];
     if (obstacle !== undefined) throw obstacle;
-    engine.prepare(log);
     const mountPoint = await prepareMountPoint(options.mountPoint, { create, log });
     if (stop.count > 0) return;
     const mount = await engine.mount({ mountPoint, allowOther, log });

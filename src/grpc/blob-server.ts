@@ -23,8 +23,9 @@ export function blobMethods(
     Stat: handlers.unary((request: StatBlobRequest__Output, context) =>
       stat(blobs, B3Digest.from(request.digest), context),
     ),
-    Read: handlers.download((request: ReadBlobRequest__Output, context) =>
-      read(blobs, request.digest, context),
+    Read: handlers.download(
+      (request: ReadBlobRequest__Output, context) => read(blobs, request.digest, context),
+      { transient: true },
     ),
     Put: handlers.upload((messages: AsyncIterable<Uint8Array>, context) =>
       put(blobs, messages, context),
@@ -53,7 +54,7 @@ async function* read(
   const digest = B3Digest.from(digestBytes);
   await using reader: BlobReader | undefined = await blobs.openRead(digest, context);
   if (reader === undefined) throw absent(digest);
-  for await (const piece of reader.stream()) {
+  for await (const piece of reader.stream(undefined, { transient: true })) {
     for (let at = 0; at < piece.length; at += MESSAGE_BYTES_MAX) {
       yield piece.subarray(at, at + MESSAGE_BYTES_MAX);
     }

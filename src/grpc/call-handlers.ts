@@ -113,15 +113,21 @@ export class CallHandlers {
     };
   }
 
-  /** One message in, many out, each with its length in bytes: these bound what waits to be sent. */
+  /**
+   * One message in, many out, each with its length in bytes: these bound what waits to be sent. With `transient`
+   * a message may be overwritten when the next but one is asked for.
+   */
   download<Request, Response extends Uint8Array>(
     handle: (request: Request, context: CallContext) => AsyncIterable<Response>,
+    { transient = false }: { readonly transient?: boolean } = {},
   ): handleServerStreamingCall<Request, Response> {
+    // The one that waits has been copied already: grpc-js does that as soon as no other is before it.
+    const aheadMax = transient ? 1 : SEND_AHEAD_MESSAGES;
     return (call) => {
       this.#run(
         call,
         async (context, transfer) => {
-          await send(handle(call.request, context), call, context.signal, transfer);
+          await send(handle(call.request, context), call, { aheadMax, ...context, transfer });
           call.end();
         },
         (failure) => call.emit("error", failure),
@@ -235,12 +241,15 @@ async function* whole<Message extends Uint8Array>(
   if (http2StreamOf(call)?.closed) throw new StoreError("aborted", "The upload was broken off");
 }
 
-/** Writes `messages` no faster than the client takes them. */
+/** Writes `messages` no faster than the client takes them, at most `aheadMax` before they are sent. */
 async function send<Message extends Uint8Array>(
   messages: AsyncIterable<Message>,
   call: Answers<Message>,
-  signal: AbortSignal,
-  transfer: Transfer,
+  {
+    aheadMax,
+    signal,
+    transfer,
+  }: { readonly aheadMax: number; readonly signal: AbortSignal; readonly transfer: Transfer },
 ): Promise<void> {
   let waitingBytes = 0;
   let waitingMessages = 0;
@@ -258,7 +267,7 @@ async function send<Message extends Uint8Array>(
         waitingMessages--;
         wake();
       });
-      while (waitingBytes > SEND_AHEAD_BYTES || waitingMessages > SEND_AHEAD_MESSAGES) {
+      while (waitingBytes > SEND_AHEAD_BYTES || waitingMessages > aheadMax) {
         await new Promise<void>((resolve) => {
           wake = resolve;
         });

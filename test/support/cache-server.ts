@@ -1,7 +1,7 @@
 /**
  * A web server for a binary cache in a folder, which can be told to misbehave.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { join } from "node:path";
@@ -24,6 +24,7 @@ export class CacheServer implements Disposable {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #faults: { readonly path: RegExp; readonly fault: Fault; times: number }[] = [];
+  #latest: { place: string; mtimeMs: number; content: Buffer } | undefined;
   bytesSent = 0;
 
   private constructor(folder: string) {
@@ -72,7 +73,7 @@ export class CacheServer implements Disposable {
     this.requests.push(path);
     if (/^bytes=\d+-\d/.test(request.headers.range ?? "")) this.parts.push(path);
     const place = join(this.folder, path);
-    const file = existsSync(place) ? readFileSync(place) : undefined;
+    const file = this.#contentOf(place);
     const injected = this.#faults.find((each) => each.times > 0 && each.path.test(path));
     if (injected !== undefined) {
       injected.times--;
@@ -81,6 +82,16 @@ export class CacheServer implements Disposable {
     }
     if (file === undefined) return void response.writeHead(404).end("no such file");
     this.serve(response, request, file);
+  }
+
+  /** Read once for all the parts that are asked for. */
+  #contentOf(place: string): Buffer | undefined {
+    if (!existsSync(place)) return undefined;
+    const { mtimeMs } = statSync(place);
+    if (this.#latest?.place !== place || this.#latest.mtimeMs !== mtimeMs) {
+      this.#latest = { place, mtimeMs, content: readFileSync(place) };
+    }
+    return this.#latest.content;
   }
 
   /** The file as it should be served. */

@@ -1,7 +1,7 @@
 import type { Argv } from "yargs";
 import { StoreError } from "../../base/errors.js";
 import { STORE_OPTIONS, withEnvironment } from "../options.js";
-import { writeOut } from "../output.js";
+import { writeAll } from "../output.js";
 import { openServices, type StoreArguments } from "../services.js";
 import { describe, findObject, parseObjectArgument } from "../store-object.js";
 
@@ -30,7 +30,5 @@ export async function handler(options: CatArguments): Promise<void> {
       `Blob ${node.digest} of ${path} is missing from the store`,
     );
   }
-  for await (const part of reader.stream(undefined, { transient: true })) {
-    await writeOut(part);
-  }
+  await writeAll(reader.stream(undefined, { transient: true }));
 }

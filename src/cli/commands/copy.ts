@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { Argv } from "yargs";
 import { messageOf, StoreError } from "../../base/errors.js";
+import { keepFreedMemory } from "../../base/libc.js";
 import { CacheFolder } from "../../store/binary-cache/cache-folder.js";
 import { CacheTarget } from "../../store/binary-cache/cache-target.js";
 import { closureOf } from "../../store/closure.js";
@@ -16,13 +17,14 @@ import type { PathInfo } from "../../store/path-info.js";
 import { parseReferenceGraph } from "../../store/reference-graph.js";
 import type { StorePathReference } from "../../store/store-path-reference.js";
 import { isRemote } from "../address.js";
+import { addressesOf } from "../addresses.js";
 import { isCacheAddress, parseCacheTarget } from "../cache-target-address.js";
 import { CopyProgress } from "../copy-progress.js";
 import { readSecretKeyFile } from "../input-files.js";
 import { interruptible } from "../interruption.js";
 import { JSON_OPTION, STORE_OPTIONS, withEnvironment } from "../options.js";
 import { printJson, printLine } from "../output.js";
-import { addressesOf, openServices, type Services, type StoreArguments } from "../services.js";
+import { openServices, type Services, type StoreArguments } from "../services.js";
 import { findPathInfo, parsePathArgument } from "../store-object.js";
 import { UsageError } from "../usage-error.js";
 
@@ -98,6 +100,7 @@ interface Ends {
 
 export async function handler(options: CopyArguments): Promise<void> {
   checkArguments(options);
+  keepFreedMemory();
   const references = options.paths.map(parsePathArgument);
   const results = await interruptible(async (signal) => {
     const ends = { options, references, signal };

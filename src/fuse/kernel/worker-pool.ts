@@ -17,63 +17,52 @@ const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 12 };
 const CLOSE_WAIT_MS = 500;
 
 export interface WorkerPoolOptions {
-  /** The module each thread runs. */
+  /** The module each thread runs: builds a file system from its recipe, then `serveWorker`. */
   readonly module: URL;
   /** How it builds its file system. */
   readonly recipe: unknown;
+  /** More than two are slower: they contend for one queue. */
   readonly count: number;
   readonly log: Logger;
+}
+
+interface Service {
+  readonly start: WorkerStart;
+  readonly onMessage: (message: WorkerMessage) => void;
 }
 
 export class WorkerPool {
   /** Resolves when all threads have ended with the mount; rejects when all have failed. */
   readonly ended: Promise<void>;
-  readonly #threads: readonly Worker[];
-  #running: number;
+  readonly #options: WorkerPoolOptions;
+  #resolveEnded: () => void = () => {};
+  #rejectEnded: (reason: StoreError) => void = () => {};
+  readonly #threads: Worker[] = [];
+  #running = 0;
   #state: "preparing" | "serving" | "abandoned" = "preparing";
+  #service: Service | undefined;
+  #isGood = false;
 
-  /** Starts the threads. Until they serve they do not keep the process. */
-  constructor({ module, recipe, count, log }: WorkerPoolOptions) {
-    this.#running = count;
-    let failure: unknown;
-    this.#threads = Array.from(
-      { length: count },
-      () => new Worker(module, { workerData: recipe, resourceLimits: RESOURCE_LIMITS }),
-    );
-    const runs = this.#threads.map(async (thread) => {
-      thread.unref();
-      try {
-        await endOf(thread);
-        return true;
-      } catch (error) {
-        if (this.#state === "abandoned") return true;
-        // The others go on serving; without any, callers would hang for ever.
-        failure = error;
-        log.error({}, `A thread that serves the mount has failed: ${messageOf(error)}`);
-        return false;
-      } finally {
-        this.#running--;
-      }
-    });
-    this.ended = Promise.all(runs).then((outcomes) => {
-      if (outcomes.includes(true)) return;
-      throw new StoreError(
-        "internal",
-        `No thread is left to serve the mount: ${messageOf(failure)}`,
-      );
+  /**
+   * Starts the first thread. The others follow when it serves: loading all at once would keep a mount waiting.
+   * Until they serve they do not keep the process.
+   */
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+    this.ended = new Promise((resolve, reject) => {
+      this.#resolveEnded = resolve;
+      this.#rejectEnded = reject;
     });
     this.ended.catch(() => {});
+    if (options.count > 0) this.#begin();
   }
 
   /** Has the threads serve the mount, each as soon as it is ready. */
   serve(start: WorkerStart, onMessage: (message: WorkerMessage) => void): void {
     this.#state = "serving";
+    this.#service = { start, onMessage };
     process.on("exit", endProcess);
-    for (const thread of this.#threads) {
-      thread.ref();
-      thread.on("message", onMessage);
-      thread.postMessage(start);
-    }
+    for (const thread of this.#threads) this.#employ(thread, this.#service);
   }
 
   /**
@@ -88,6 +77,52 @@ export class WorkerPool {
     }
     await Promise.race([this.ended.catch(() => {}), sleep(CLOSE_WAIT_MS)]);
     if (this.#running === 0) process.off("exit", endProcess);
+  }
+
+  #begin(): void {
+    const { module, recipe: workerData } = this.#options;
+    const thread = new Worker(module, { workerData, resourceLimits: RESOURCE_LIMITS });
+    thread.unref();
+    this.#threads.push(thread);
+    this.#running++;
+    endOf(thread).then(
+      () => this.#didEnd(),
+      (error: unknown) => this.#didEnd(error),
+    );
+    if (this.#service !== undefined) this.#employ(thread, this.#service);
+  }
+
+  #beginOthers(): void {
+    while (this.#threads.length < this.#options.count) this.#begin();
+  }
+
+  #employ(thread: Worker, { start, onMessage }: Service): void {
+    thread.ref();
+    thread.on("message", (message: WorkerMessage) => {
+      onMessage(message);
+      if (message.type === "serving") this.#beginOthers();
+    });
+    thread.postMessage(start);
+  }
+
+  #didEnd(failure?: unknown): void {
+    this.#running--;
+    if (failure === undefined || this.#state === "abandoned") {
+      this.#isGood = true;
+    } else {
+      // The others go on serving; without any, callers would hang for ever.
+      this.#options.log.error(
+        {},
+        `A thread that serves the mount has failed: ${messageOf(failure)}`,
+      );
+      this.#beginOthers();
+    }
+    if (this.#running > 0) return;
+    if (this.#isGood) this.#resolveEnded();
+    else {
+      const message = `No thread is left to serve the mount: ${messageOf(failure)}`;
+      this.#rejectEnded(new StoreError("internal", message));
+    }
   }
 }
 

@@ -41,6 +41,11 @@ export interface Narinfo {
   readonly ca?: ContentAddress;
 }
 
+/** Of the NAR file, in bytes; 0 when nobody says. */
+export function fileSizeOf({ fileSize, compression, narSize }: Narinfo): number {
+  return Number(fileSize ?? (compression === "none" ? narSize : 0));
+}
+
 /**
  * The text, as Nix writes it. Always names the compression: without the line Nix takes bzip2.
  *

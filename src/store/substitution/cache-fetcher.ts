@@ -3,6 +3,8 @@ import type { CallOptions } from "../../castore/blob/service.js";
 export interface StreamOptions extends CallOptions {
   /** What the caller has already; 0 unless given. */
   readonly offset?: number;
+  /** How large the file is said to be: a large one may come over several connections. */
+  readonly size?: number;
 }
 
 /** Some bytes of a file. */

@@ -6,6 +6,7 @@ import type { CacheFetcher, FilePart, StreamOptions } from "./cache-fetcher.js";
 import { type HttpAnswer, HttpClient, type HttpClientOptions } from "./http-client.js";
 import { HttpFailure, statusError, transportError, withoutSecrets } from "./http-failure.js";
 import { Retry, type RetryOptions } from "./retry.js";
+import { inSegments, SEGMENT_BYTES } from "./segments.js";
 
 /** As many as Nix asks with at once. */
 const QUESTIONS_MAX = 25;
@@ -34,6 +35,8 @@ export class HttpFetcher implements CacheFetcher {
   readonly #retry: RetryOptions | undefined;
   readonly #questions: HttpClient;
   readonly #downloads: HttpClient;
+  /** Until a server shows that it does not. */
+  #givesParts = true;
 
   constructor({ address, base, foreignUrls = false, retry, ...client }: HttpFetcherOptions) {
     this.address = address;
@@ -68,9 +71,13 @@ export class HttpFetcher implements CacheFetcher {
 
   async stream(
     place: string,
-    { signal, offset = 0 }: StreamOptions = {},
+    { signal, offset = 0, size = 0 }: StreamOptions = {},
   ): Promise<AsyncIterable<Uint8Array> | undefined> {
     const url = this.#placeOf(place);
+    if (this.#givesParts && size - offset > SEGMENT_BYTES) {
+      const segments = await this.#segments(url, offset, signal);
+      if (this.#givesParts) return segments;
+    }
     const retry = new Retry(this.#retry);
     for (let wanted = offset; ; ) {
       try {
@@ -109,32 +116,78 @@ export class HttpFetcher implements CacheFetcher {
   /** Someone waits for it: it does not queue behind downloads. */
   async part(
     place: string,
-    { offset, length }: FilePart,
+    part: FilePart,
     { signal }: CallOptions = {},
   ): Promise<AsyncIterable<Uint8Array> | undefined> {
     const url = this.#placeOf(place);
-    const end = offset + length;
-    const retry = new Retry(this.#retry);
-    const ask = async (from: number): Promise<HttpAnswer | undefined> => {
-      const headers = { ...PLAIN, Range: `bytes=${from}-${end - 1}` };
-      const answer = await this.#questions.get(url, headers, signal);
-      if (isAbsent(answer)) return undefined;
-      checkPart(answer, from, end);
-      return answer;
-    };
-    for (;;) {
-      try {
-        const first = await ask(offset);
-        return first && resumed(first, offset, ask, retry, signal);
-      } catch (error) {
-        await retry.again(error, false, signal);
-      }
-    }
+    return (await this.#part(this.#questions, url, part, signal))?.content;
   }
 
   close(): void {
     this.#questions.close();
     this.#downloads.close();
+  }
+
+  /**
+   * The file from `offset` on over several connections; `undefined` when there is none, or when it turns out that
+   * this server gives whole files only.
+   */
+  async #segments(
+    url: URL,
+    offset: number,
+    signal: AbortSignal | undefined,
+  ): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const ask = (part: FilePart, asker: AbortSignal | undefined) =>
+      this.#part(this.#downloads, url, part, asker);
+    let first: ArrivingPart | undefined;
+    try {
+      first = await ask({ offset, length: SEGMENT_BYTES }, signal);
+    } catch (error) {
+      if (!isStoreError(error, "unsupported")) throw error;
+      this.#givesParts = false;
+    }
+    if (first === undefined) return undefined;
+    const { content, file } = first;
+    return inSegments(content, { offset, end: file.length }, async function* (part, stop) {
+      const next = await ask(part, signal === undefined ? stop : AbortSignal.any([signal, stop]));
+      if (next?.file.length === file.length && next.file.etag === file.etag) yield* next.content;
+      else throw transportError(url, new HttpFailure("final", "it has changed on its way"));
+    });
+  }
+
+  /**
+   * A part of the file, or as much of it as there is; `undefined` when there is no such file.
+   *
+   * @throws {StoreError} `unsupported` when this server gives whole files only.
+   */
+  async #part(
+    client: HttpClient,
+    url: URL,
+    { offset, length }: FilePart,
+    signal: AbortSignal | undefined,
+  ): Promise<ArrivingPart | undefined> {
+    const end = offset + length;
+    const retry = new Retry(this.#retry);
+    const ask = async (from: number): Promise<HttpAnswer | undefined> => {
+      const headers = { ...PLAIN, Range: `bytes=${from}-${end - 1}` };
+      const answer = await client.get(url, headers, signal);
+      return isAbsent(answer) ? undefined : answer;
+    };
+    for (;;) {
+      try {
+        const first = await ask(offset);
+        if (first === undefined) return undefined;
+        const file = partOf(first, offset, end);
+        const rest = async (from: number) => {
+          const answer = await ask(from);
+          if (answer !== undefined) partOf(answer, from, end);
+          return answer;
+        };
+        return { content: resumed(first, offset, rest, retry, signal), file };
+      } catch (error) {
+        await retry.again(error, false, signal);
+      }
+    }
   }
 
   /** The bytes of `file` from `offset` on. */
@@ -202,6 +255,12 @@ interface RangedFile {
   readonly etag: string | undefined;
 }
 
+/** A part of a file on its way. */
+interface ArrivingPart {
+  readonly content: AsyncIterable<Uint8Array>;
+  readonly file: RangedFile;
+}
+
 function rangeFrom(offset: number): { readonly Range: string } {
   return { Range: `bytes=${offset}-` };
 }
@@ -215,11 +274,16 @@ function wholeOf(answer: HttpAnswer): RangedFile | undefined {
 
 /** The file that `answer` is the rest of, from `offset` on. */
 function restOf(answer: HttpAnswer, offset: number): RangedFile | undefined {
+  return contentRange(answer, offset, Number.POSITIVE_INFINITY);
+}
+
+/** The file that `answer` is exactly that part of, which ends at `end` or with the file. */
+function contentRange(answer: HttpAnswer, offset: number, end: number): RangedFile | undefined {
   const { "content-range": range = "", etag } = answer.headers;
   const [, start, last, length] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(range) ?? [];
-  const isRest = Number(start) === offset && Number(last) === Number(length) - 1;
+  const isThat = Number(start) === offset && Number(last) === Math.min(end, Number(length)) - 1;
   const isPlain = encodingOf(answer) === "none";
-  return answer.status === 206 && isRest && isPlain ? { length: Number(length), etag } : undefined;
+  return answer.status === 206 && isThat && isPlain ? { length: Number(length), etag } : undefined;
 }
 
 async function* withoutFirst(
@@ -262,12 +326,17 @@ async function* resumed(
   }
 }
 
-function checkPart(answer: HttpAnswer, from: number, end: number): void {
+/**
+ * The file that `answer` is the part of from `offset` to `end`, or to its own.
+ *
+ * @throws {StoreError} `unsupported` when it is another part.
+ */
+function partOf(answer: HttpAnswer, offset: number, end: number): RangedFile {
+  const file = contentRange(answer, offset, end);
+  if (file !== undefined) return file;
   const { status, headers, url } = answer;
-  const isWanted = headers["content-range"]?.startsWith(`bytes ${from}-${end - 1}/`);
-  if (status === 206 && isWanted && encodingOf(answer) === "none") return;
   answer.discard();
-  if (status !== 200 && status !== 206) throw statusError(url, status, headers);
+  if (![200, 206, 416].includes(status)) throw statusError(url, status, headers);
   throw new StoreError("unsupported", `${withoutSecrets(url)} can be had as a whole only`);
 }
 

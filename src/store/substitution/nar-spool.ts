@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { toHex } from "../../base/bytes.js";
 import { errnoOf, isStoreError, StoreError } from "../../base/errors.js";
 import { isOwnerAlive, ownUploadName } from "../../castore/local/upload-file.js";
-import type { Narinfo } from "../narinfo/narinfo.js";
+import { fileSizeOf, type Narinfo } from "../narinfo/narinfo.js";
 import { formatHash } from "../nix-hash.js";
 
 /** Smaller ones are fetched again sooner than looked for. */
@@ -59,7 +59,7 @@ export class NarSpool {
     fetch: (offset: number) => Promise<AsyncIterable<Uint8Array>>,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Uint8Array> {
-    const size = sizeOf(narinfo);
+    const size = fileSizeOf(narinfo);
     const key = keyOf(address, narinfo);
     const isWorthIt = size >= this.#fileBytesMin && !this.#active.has(key);
     if (isWorthIt) this.#active.add(key);
@@ -166,11 +166,6 @@ async function writeAll(handle: FileHandle, piece: Uint8Array, start: number): P
   } catch {
     return false;
   }
-}
-
-/** 0 when nobody says. */
-function sizeOf({ fileSize, compression, narSize }: Narinfo): number {
-  return Number(fileSize ?? (compression === "none" ? narSize : 0));
 }
 
 /** Equal for equal files; without a hash of the file, only for the same file of the same cache. */

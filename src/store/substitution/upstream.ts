@@ -4,7 +4,7 @@ import { isStoreError, StoreError } from "../../base/errors.js";
 import { SingleFlight } from "../../base/single-flight.js";
 import type { CallOptions } from "../../castore/blob/service.js";
 import { checkContentAddress } from "../content-address-check.js";
-import type { Narinfo } from "../narinfo/narinfo.js";
+import { fileSizeOf, type Narinfo } from "../narinfo/narinfo.js";
 import { trustIn } from "../path-info-trust.js";
 import type { PublicKey } from "../signature/public-key.js";
 import type { BinaryCache } from "./binary-cache.js";
@@ -100,7 +100,8 @@ export class Upstream {
    */
   async *nar(narinfo: Narinfo, options?: CallOptions): AsyncGenerator<Uint8Array> {
     const { breaker, cache, spool } = this.#options;
-    const fetch = (offset: number) => cache.nar(narinfo, { ...options, offset });
+    const size = fileSizeOf(narinfo);
+    const fetch = (offset: number) => cache.nar(narinfo, { ...options, offset, size });
     try {
       yield* spool === undefined
         ? await fetch(0)

@@ -1,4 +1,5 @@
-import { describe, expect, test } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test, vi } from "vitest";
 import { WorkerPool } from "../../../src/fuse/kernel/worker-pool.js";
 import type { WorkerMessage } from "../../../src/fuse/kernel/worker-protocol.js";
 import { RecordingLog } from "../support/recording-log.js";
@@ -8,8 +9,8 @@ import { CONNECTION } from "./support/conversation.js";
 const THREAD = `
 import { parentPort, workerData } from "node:worker_threads";
 const { plan, taken } = workerData;
-await new Promise((resolve) => parentPort.once("message", resolve));
 const mine = plan[Atomics.add(new Int32Array(taken), 0, 1)];
+await new Promise((resolve) => parentPort.once("message", resolve));
 parentPort.postMessage({ type: "serving" });
 if (mine === "throw") throw new Error("broken thread");
 if (mine === "exit") process.exit(3);
@@ -27,7 +28,8 @@ function start(...plan: readonly ("end" | "late" | "throw" | "exit")[]) {
     pool.serve({ device: -1, connection: CONNECTION, backing: undefined }, (message) =>
       messages.push(message),
     );
-  return { pool, log, messages, serve };
+  const taken = () => new Int32Array(recipe.taken)[0];
+  return { pool, log, messages, taken, serve };
 }
 
 describe("WorkerPool", () => {
@@ -38,6 +40,17 @@ describe("WorkerPool", () => {
     await pool.close();
     expect(messages).toEqual([{ type: "serving" }, { type: "serving" }, { type: "serving" }]);
     expect(log.lines).toEqual([]);
+  });
+
+  test("starts the others when the first one serves, so that they do not delay it", async () => {
+    const { pool, messages, taken, serve } = start("late", "end");
+    await sleep(300);
+    expect(taken()).toBe(1);
+    serve();
+    await vi.waitFor(() => expect(messages).toHaveLength(2));
+    expect(taken()).toBe(2);
+    await pool.ended;
+    await pool.close();
   });
 
   test.each(["throw", "exit"] as const)(

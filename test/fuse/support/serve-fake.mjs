@@ -8,6 +8,7 @@
 import { createInterface } from "node:readline";
 import { StoreError } from "../../../dist/base/errors.js";
 import { FuseNativeEngine } from "../../../dist/fuse/fuse-native-engine.js";
+import { WorkerPool } from "../../../dist/fuse/kernel/worker-pool.js";
 import { KernelEngine } from "../../../dist/fuse/kernel-engine.js";
 import { runMountSession } from "../../../dist/fuse/session.js";
 import { fakeLog } from "./fake-log.mjs";
@@ -66,10 +67,13 @@ const engines = {
   "fuse-native": () => new FuseNativeEngine(fileSystem),
   kernel: () =>
     new KernelEngine({
-      worker: new URL("fake-worker.mjs", import.meta.url),
-      recipe,
+      pool: new WorkerPool({
+        module: new URL("fake-worker.mjs", import.meta.url),
+        recipe,
+        count: threads,
+        log: fakeLog,
+      }),
       passthrough: false,
-      threads,
       fileSystem,
       fetch,
     }),

@@ -1,7 +1,7 @@
 import type { Argv } from "yargs";
 import { renderNar } from "../../../store/nar/render.js";
 import { STORE_OPTIONS, withEnvironment } from "../../options.js";
-import { isTerminal, writeOut } from "../../output.js";
+import { isTerminal, writeAll } from "../../output.js";
 import { openServices, type StoreArguments } from "../../services.js";
 import { findObject, parseObjectArgument } from "../../store-object.js";
 import { UsageError } from "../../usage-error.js";
@@ -25,7 +25,5 @@ export async function handler(options: DumpArguments): Promise<void> {
   const reference = parseObjectArgument(options.path);
   await using services = await openServices(options, { create: false });
   const { node } = await findObject(reference, services);
-  for await (const part of renderNar(node, services, { transient: true })) {
-    await writeOut(part);
-  }
+  await writeAll(renderNar(node, services, { transient: true }));
 }

@@ -1,0 +1,46 @@
+/**
+ * One file over several connections: the segment that is read now, and those behind it, which arrive in memory
+ * meanwhile.
+ */
+import { PassThrough, pipeline, type Readable } from "node:stream";
+import type { FilePart } from "./cache-fetcher.js";
+
+export const SEGMENT_BYTES = 2 * 1024 * 1024;
+/** Beside the one that is read. */
+const SEGMENTS_AHEAD = 3;
+
+/** Gets a part of the file. */
+export type OpenSegment = (part: FilePart, signal: AbortSignal) => AsyncIterable<Uint8Array>;
+
+/** The bytes of the file from `offset` to `end`, whose `first` segment is on its way already. */
+export async function* inSegments(
+  first: AsyncIterable<Uint8Array>,
+  { offset, end }: { readonly offset: number; readonly end: number },
+  open: OpenSegment,
+): AsyncGenerator<Uint8Array> {
+  const stop = new AbortController();
+  const arriving: Readable[] = [];
+  let next = offset + SEGMENT_BYTES;
+  try {
+    for (let current: AsyncIterable<Uint8Array> | undefined = first; current !== undefined; ) {
+      while (next < end && arriving.length < SEGMENTS_AHEAD) {
+        const part = { offset: next, length: Math.min(SEGMENT_BYTES, end - next) };
+        arriving.push(inMemory(open(part, stop.signal)));
+        next += part.length;
+      }
+      yield* current;
+      current = arriving.shift();
+    }
+  } finally {
+    stop.abort();
+    for (const segment of arriving) segment.destroy();
+  }
+}
+
+/** What `source` gives, taken from it at once. */
+function inMemory(source: AsyncIterable<Uint8Array>): Readable {
+  const memory = new PassThrough({ highWaterMark: SEGMENT_BYTES });
+  // Its failure is that of the memory, which whoever reads it is told.
+  pipeline(source, memory, () => {});
+  return memory;
+}
