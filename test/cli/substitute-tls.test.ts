@@ -39,7 +39,7 @@ let faults: Answer[];
 
 beforeAll(async () => {
   writeFileSync(certificates, authority.certificate);
-  const nar = await narOf(directory({ big: file(noise(3_000_000, 1)), small: file("small\n") }));
+  const nar = await narOf(directory({ big: file(noise(1_500_000, 1)), small: file("small\n") }));
   cache.add({ storePath: STORE_PATH, nar, signWith: KEY });
 });
 
@@ -87,9 +87,13 @@ function half(end: (response: Http2ServerResponse) => void): Answer {
   };
 }
 
-async function prefetch(url: string, env: Record<string, string> = {}) {
+async function prefetch(
+  url: string,
+  env: Record<string, string> = {},
+  more: readonly string[] = [],
+) {
   const store = new TestStore();
-  const options = ["--substituter", url, "--trusted-public-key", String(KEY.publicKey)];
+  const options = ["--substituter", url, "--trusted-public-key", String(KEY.publicKey), ...more];
   const outcome = await store.run(["prefetch", ...options, STORE_PATH.basename], {
     env: { NODE_EXTRA_CA_CERTS: certificates, ...env },
   });
@@ -127,6 +131,24 @@ it.each([
   const nars = requests.filter((request) => request.includes("/nar/"));
   expect(nars).toHaveLength(2);
   expect(nars[1]).toMatch(/ bytes=\d+-$/);
+});
+
+it("go on over a new connection when a NAR stalls over HTTP/2", async () => {
+  const url = await serve(true);
+  faults.push(half(() => {}));
+  const { status, store, stderr } = await prefetch(url, {}, ["--stall-timeout", "1"]);
+  expect([status, stderr]).toEqual([0, ""]);
+  expect(await store.readBack()).toEqual([String(STORE_PATH)]);
+  expect(requests.at(-1)).toMatch(/^2\.0 \/nar\/.* bytes=\d+-$/);
+  expect(sessions).toBe(3);
+});
+
+it("name a server that never answers over HTTP/2", async () => {
+  const url = await serve(true);
+  const silence: Answer = () => {};
+  faults.push(silence, silence, silence, silence, silence);
+  const { status, stderr } = await prefetch(url, {}, ["--stall-timeout", "0.3"]);
+  expect([status, stderr]).toEqual([1, expect.stringMatching(/\/nar\/.*no answer for 0\.3 s/)]);
 });
 
 it("refuse servers that nobody they know has certified", async () => {

@@ -34,7 +34,8 @@ export interface NarRestoreOptions extends NarReaderOptions {
  * Restores the NAR that `source` gives at `path`, which must not exist; its folder must. Everything is made
  * new, relative to the open folder it goes into, and no symlink is followed. Files are 0666 and folders 0777
  * less the umask; executable files are executable by everybody; times are those of now: all as
- * `nix-store --restore` does it. When it fails, nothing is left at `path`.
+ * `nix-store --restore` does it. When it fails, nothing is left at `path`. It is done with a piece of the source
+ * when it asks for the next but one, where pieces but the last have some kilobytes.
  *
  * @throws {StoreError} `invalid-argument` for a malformed NAR or when `path` exists, else naming what could
  *   not be written and why; `aborted` when the signal fires; and whatever the source throws.

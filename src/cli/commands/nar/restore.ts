@@ -23,7 +23,7 @@ export function builder(yargs: Argv): Argv {
 }
 
 export async function handler(options: RestoreArguments): Promise<void> {
-  const source = readStdin("A NAR");
+  const source = readStdin("A NAR", { transient: true });
   const log = createLogger(options);
   await interruptible((signal) =>
     restoreNar(source, Buffer.from(resolve(options.dest)), { ...narReaderOptions(log), signal }),
