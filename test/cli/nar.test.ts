@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { noise } from "../support/bytes.js";
 import { runProgram } from "../support/child.js";
 import { CLI, TestStore } from "../support/cli.js";
 import { makeGeneratedTree } from "../support/generated-tree.js";
@@ -56,6 +57,20 @@ describe("tvix-store nar", () => {
       status: 1,
       stderr: `tvix-store: Cannot restore "${copy}": it exists already\n`,
     });
+  });
+
+  test("restore reads files that are many times as long as its memory", async () => {
+    const [source, copy] = [join(folder, "many"), join(folder, "many copied")];
+    mkdirSync(source);
+    // Odd sizes, so that the ends of its reads cut names, lengths and contents.
+    for (let number = 0; number < 2000; number++) {
+      writeFileSync(join(source, `file ${number}`), noise(1 + ((number * 7919) % 9973), number));
+    }
+    writeFileSync(join(source, "large"), noise(9_000_001, 1));
+    const large = join(folder, "many.nar");
+    writeFileSync(large, await store.narDump(await store.import(source)));
+    expect(await shell('$tvix nar restore "$1" < "$2"', copy, large)).toMatchObject({ status: 0 });
+    await expectSameTree(copy, source);
   });
 
   test("says where a broken NAR is broken, and leaves nothing", async () => {

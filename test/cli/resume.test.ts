@@ -14,7 +14,7 @@ import { narOf } from "../store/substitution/support/setting.js";
 import { directory, file } from "../store/support/tree.js";
 import { BinaryCache } from "../support/binary-cache.js";
 import { collect, noise } from "../support/bytes.js";
-import { CacheServer } from "../support/cache-server.js";
+import { CacheServer, type Fault } from "../support/cache-server.js";
 import { CLI, TestStore } from "../support/cli.js";
 
 const KEY = SecretKey.generate("cache-1");
@@ -41,14 +41,20 @@ test.each(["none", "zstd"] as const)(
       writeFileSync(narinfo, text.replace("Compression: none", size));
     }
     using server = await CacheServer.start(cache.folder);
-    server.inject(
-      /^nar\//,
-      (response, _request, whole) => {
-        response.writeHead(200, { "content-length": (whole as Buffer).length });
-        response.write((whole as Buffer).subarray(0, SENT_BYTES));
-      },
-      1,
-    );
+    // What lies behind some byte never comes.
+    const stallBehind: Fault = (response, request, whole) => {
+      const [, start = "", last = ""] =
+        /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "") ?? [];
+      if (Number(last) < SENT_BYTES) return server.serve(response, request, whole as Buffer);
+      const size = (whole as Buffer).length;
+      const end = Math.min(Number(last) + 1, size);
+      response.writeHead(206, {
+        "content-length": end - Number(start),
+        "content-range": `bytes ${start}-${end - 1}/${size}`,
+      });
+      response.write((whole as Buffer).subarray(Number(start), SENT_BYTES));
+    };
+    server.inject(/^nar\//, stallBehind, 3);
     const store = new TestStore();
     const options = ["--substituter", server.url, "--trusted-public-key", String(KEY.publicKey)];
     const child = spawn(process.execPath, [CLI, "prefetch", ...options, STORE_PATH.basename], {
@@ -63,9 +69,10 @@ test.each(["none", "zstd"] as const)(
     await event(child, "exit");
     expect(await store.list()).toEqual([]);
 
+    server.bytesSent = 0;
     await store.succeed(["prefetch", ...options, STORE_PATH.basename]);
     expect(await store.readBack()).toEqual([String(STORE_PATH)]);
-    expect(server.count(/^nar\//)).toBe(2);
+    expect(server.count(/^nar\//)).toBe(4);
     // What the first one got was not sent again.
     expect(server.bytesSent).toBeLessThan(1_500_000);
     expect(spooled()).toEqual([]);

@@ -104,11 +104,11 @@ export class IndexDatabase {
       this.#queue.push({ run: write, resolve: resolve as (result: unknown) => void, reject });
       this.#queuedBytes += bytes;
       if (this.#queuedBytes >= BATCH_BYTES_MAX) {
-        this.#flush();
+        this.flush();
       } else {
         // Gathering for as long as the last commit took keeps a lone write quick and lets a slow disk
         // take larger bites.
-        this.#timer ??= setTimeout(() => this.#flush(), this.#commitMs);
+        this.#timer ??= setTimeout(() => this.flush(), this.#commitMs);
       }
     });
   }
@@ -120,17 +120,6 @@ export class IndexDatabase {
 
   /** Commits what is waiting. */
   flush(): void {
-    this.#flush();
-  }
-
-  /** As {@link flush}, and lets go of the files. See `LocalStore.close`. */
-  async close(): Promise<void> {
-    this.#flush();
-    await this.#environment.close();
-    this.#room.close();
-  }
-
-  #flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const batch = this.#queue;
@@ -162,6 +151,13 @@ export class IndexDatabase {
       this.#commitMs = Math.min(performance.now() - started, BATCH_WAIT_MS_MAX);
     }
     for (const answer of done) answer();
+  }
+
+  /** As {@link flush}, and lets go of the files. See `LocalStore.close`. */
+  async close(): Promise<void> {
+    this.flush();
+    await this.#environment.close();
+    this.#room.close();
   }
 }
 

@@ -74,30 +74,26 @@ export class HttpFetcher implements CacheFetcher {
     { signal, offset = 0, size = 0 }: StreamOptions = {},
   ): Promise<AsyncIterable<Uint8Array> | undefined> {
     const url = this.#placeOf(place);
-    if (this.#givesParts && size - offset > SEGMENT_BYTES) {
-      const segments = await this.#segments(url, offset, signal);
-      if (this.#givesParts) return segments;
-    }
     const retry = new Retry(this.#retry);
     for (let wanted = offset; ; ) {
       try {
-        const headers = wanted === 0 ? PLAIN : { ...PLAIN, ...rangeFrom(wanted) };
+        const isSegmented = this.#givesParts && size - wanted > SEGMENT_BYTES;
+        const end = isSegmented ? wanted + SEGMENT_BYTES : undefined;
+        const headers = { ...PLAIN, ...rangeOf(wanted, end) };
         const answer = await this.#downloads.get(url, headers, signal);
         if (isAbsent(answer)) return undefined;
-        const file = restOf(answer, wanted);
+        const file = contentRange(answer, wanted, end);
         if (file !== undefined) {
-          return resumed(
-            answer,
-            wanted,
-            (from) => this.#rest(url, file, from, signal),
-            retry,
-            signal,
-          );
+          return end === undefined
+            ? resumed(answer, wanted, (from) => this.#rest(url, file, from, signal), retry, signal)
+            : this.#segments(url, answer, { file, offset: wanted, end }, signal);
         }
-        if (wanted > 0 && (answer.status === 206 || answer.status === 416)) {
-          // It is not what it was, or the server has ways of its own: all of it is asked for.
+        const isOther = answer.status === 206 || answer.status === 416;
+        if (isSegmented && (isOther || answer.status === 200)) this.#givesParts = false;
+        if (isOther && (isSegmented || wanted > 0)) {
+          // It is not what it was, or the server has ways of its own: at last all of it is asked for.
           answer.discard();
-          wanted = 0;
+          if (!isSegmented) wanted = 0;
           continue;
         }
         checkWhole(answer);
@@ -128,28 +124,21 @@ export class HttpFetcher implements CacheFetcher {
     this.#downloads.close();
   }
 
-  /**
-   * The file from `offset` on over several connections; `undefined` when there is none, or when it turns out that
-   * this server gives whole files only.
-   */
-  async #segments(
+  /** A file from `offset` on over several connections; `answer` is the first segment, up to `end`. */
+  #segments(
     url: URL,
-    offset: number,
+    answer: HttpAnswer,
+    { file, offset, end }: { readonly file: RangedFile } & Segment,
     signal: AbortSignal | undefined,
-  ): Promise<AsyncIterable<Uint8Array> | undefined> {
-    const ask = (part: FilePart, asker: AbortSignal | undefined) =>
-      this.#part(this.#downloads, url, part, asker);
-    let first: ArrivingPart | undefined;
-    try {
-      first = await ask({ offset, length: SEGMENT_BYTES }, signal);
-    } catch (error) {
-      if (!isStoreError(error, "unsupported")) throw error;
-      this.#givesParts = false;
-    }
-    if (first === undefined) return undefined;
-    const { content, file } = first;
-    return inSegments(content, { offset, end: file.length }, async function* (part, stop) {
-      const next = await ask(part, signal === undefined ? stop : AbortSignal.any([signal, stop]));
+  ): AsyncIterable<Uint8Array> {
+    const ask = this.#asking(this.#downloads, url, end, signal);
+    const first = resumed(answer, offset, ask, new Retry(this.#retry), signal);
+    const fetch = (part: FilePart, stop: AbortSignal) => {
+      const both = signal === undefined ? stop : AbortSignal.any([signal, stop]);
+      return this.#part(this.#downloads, url, part, both);
+    };
+    return inSegments(first, { offset, end: file.length }, async function* (part, stop) {
+      const next = await fetch(part, stop);
       if (next?.file.length === file.length && next.file.etag === file.etag) yield* next.content;
       else throw transportError(url, new HttpFailure("final", "it has changed on its way"));
     });
@@ -167,27 +156,33 @@ export class HttpFetcher implements CacheFetcher {
     signal: AbortSignal | undefined,
   ): Promise<ArrivingPart | undefined> {
     const end = offset + length;
+    const ask = this.#asking(client, url, end, signal);
     const retry = new Retry(this.#retry);
-    const ask = async (from: number): Promise<HttpAnswer | undefined> => {
-      const headers = { ...PLAIN, Range: `bytes=${from}-${end - 1}` };
-      const answer = await client.get(url, headers, signal);
-      return isAbsent(answer) ? undefined : answer;
-    };
     for (;;) {
       try {
-        const first = await ask(offset);
-        if (first === undefined) return undefined;
-        const file = partOf(first, offset, end);
-        const rest = async (from: number) => {
-          const answer = await ask(from);
-          if (answer !== undefined) partOf(answer, from, end);
-          return answer;
-        };
-        return { content: resumed(first, offset, rest, retry, signal), file };
+        const answer = await ask(offset);
+        if (answer === undefined) return undefined;
+        const content = resumed(answer, offset, ask, retry, signal);
+        return { content, file: partOf(answer, offset, end) };
       } catch (error) {
         await retry.again(error, false, signal);
       }
     }
+  }
+
+  /** Asks for what lies between a byte and `end`; gives `undefined` for a file that is not there. */
+  #asking(
+    client: HttpClient,
+    url: URL,
+    end: number,
+    signal: AbortSignal | undefined,
+  ): (from: number) => Promise<HttpAnswer | undefined> {
+    return async (from) => {
+      const answer = await client.get(url, { ...PLAIN, ...rangeOf(from, end) }, signal);
+      if (isAbsent(answer)) return undefined;
+      partOf(answer, from, end);
+      return answer;
+    };
   }
 
   /** The bytes of `file` from `offset` on. */
@@ -200,9 +195,9 @@ export class HttpFetcher implements CacheFetcher {
     const { etag } = file;
     // Only a strong one says that the bytes are the same.
     const condition = etag === undefined || etag.startsWith("W/") ? {} : { "If-Range": etag };
-    const headers = { ...PLAIN, ...rangeFrom(offset), ...condition };
+    const headers = { ...PLAIN, Range: `bytes=${offset}-`, ...condition };
     const answer = await this.#downloads.get(url, headers, signal);
-    if (restOf(answer, offset)?.length === file.length) return answer;
+    if (contentRange(answer, offset)?.length === file.length) return answer;
     answer.discard();
     if (answer.status !== 200 && answer.status !== 206) {
       throw statusError(url, answer.status, answer.headers);
@@ -255,14 +250,22 @@ interface RangedFile {
   readonly etag: string | undefined;
 }
 
+/** The bytes from `offset` to `end`. */
+interface Segment {
+  readonly offset: number;
+  readonly end: number;
+}
+
 /** A part of a file on its way. */
 interface ArrivingPart {
   readonly content: AsyncIterable<Uint8Array>;
   readonly file: RangedFile;
 }
 
-function rangeFrom(offset: number): { readonly Range: string } {
-  return { Range: `bytes=${offset}-` };
+/** Asks for the bytes from `offset` to `end`, or to the end of the file; for nothing when that is all. */
+function rangeOf(offset: number, end?: number): Readonly<Record<string, string>> {
+  if (end !== undefined) return { Range: `bytes=${offset}-${end - 1}` };
+  return offset === 0 ? {} : { Range: `bytes=${offset}-` };
 }
 
 /** The file that `answer` is all of, when it can be had in parts, too. */
@@ -272,13 +275,12 @@ function wholeOf(answer: HttpAnswer): RangedFile | undefined {
   return encodingOf(answer) === "none" ? { length: Number(length), etag } : undefined;
 }
 
-/** The file that `answer` is the rest of, from `offset` on. */
-function restOf(answer: HttpAnswer, offset: number): RangedFile | undefined {
-  return contentRange(answer, offset, Number.POSITIVE_INFINITY);
-}
-
 /** The file that `answer` is exactly that part of, which ends at `end` or with the file. */
-function contentRange(answer: HttpAnswer, offset: number, end: number): RangedFile | undefined {
+function contentRange(
+  answer: HttpAnswer,
+  offset: number,
+  end = Number.POSITIVE_INFINITY,
+): RangedFile | undefined {
   const { "content-range": range = "", etag } = answer.headers;
   const [, start, last, length] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(range) ?? [];
   const isThat = Number(start) === offset && Number(last) === Math.min(end, Number(length)) - 1;
