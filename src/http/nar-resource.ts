@@ -35,7 +35,9 @@ export async function narResource(
     tag: B3Digest.of(encodeNode(NO_NAME, node)).hex,
     size: nar.size,
     cache: "immutable",
-    open: (range) =>
-      range === undefined ? renderNar(node, services, options) : nar.stream(range, options),
+    open: (range, streaming) =>
+      range === undefined
+        ? renderNar(node, services, { ...options, ...streaming })
+        : nar.stream(range, options),
   };
 }

@@ -4,7 +4,10 @@
 export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | number>>;
-  /** Pulled once, from when the headers are sent; nothing for a reply without a body. */
+  /**
+   * Pulled once, from when the headers are sent; nothing for a reply without a body. A piece need not outlive the
+   * next one.
+   */
   readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
 }
 

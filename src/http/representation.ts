@@ -2,6 +2,7 @@
  * Serving one resource: whole or in part, only if it changed, compressed if the client likes.
  */
 import type { IncomingHttpHeaders } from "node:http";
+import type { StreamOptions } from "../castore/blob/service.js";
 import { readRange, type ServedRange } from "./byte-range.js";
 import { chooseEncoding } from "./content-encoding.js";
 import type { Encoders } from "./encoders.js";
@@ -21,7 +22,7 @@ export interface Representation {
   /** Compressed already, whatever its type says. */
   readonly isDense?: boolean;
   /** The bytes, or those of a part; in one piece where they are in memory, which saves a write. */
-  open(range?: ServedRange): Uint8Array | AsyncIterable<Uint8Array>;
+  open(range?: ServedRange, options?: StreamOptions): Uint8Array | AsyncIterable<Uint8Array>;
 }
 
 const CACHE_CONTROL = {
@@ -78,7 +79,7 @@ export class Responder {
       return {
         status: 200,
         headers: { ...ranged, "content-length": size },
-        body: resource.open(),
+        body: resource.open(undefined, { transient: true }),
       };
     }
     return {

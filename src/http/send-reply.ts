@@ -47,7 +47,11 @@ export async function sendReply(
   for await (const piece of body) {
     signal.throwIfAborted();
     sentBytes += piece.length;
-    if (!response.write(piece)) await once(response, "drain", { signal });
+    // What is large is waited for, so that its memory is free again; of the rest a copy may wait.
+    const isLarge = piece.length >= response.writableHighWaterMark;
+    if (!response.write(isLarge ? piece : Buffer.from(piece))) {
+      await once(response, "drain", { signal });
+    }
   }
   response.end();
   return sentBytes;
