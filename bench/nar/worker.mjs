@@ -5,7 +5,8 @@
  *
  *   worker.mjs STORE-DIR
  */
-import { createReadStream } from "node:fs";
+import { closeSync, openSync } from "node:fs";
+import { readInTurn } from "../../dist/cli/input.js";
 import { writeAll } from "../../dist/cli/output.js";
 import { openServices } from "../../dist/cli/services.js";
 import { findObject, parseObjectArgument } from "../../dist/cli/store-object.js";
@@ -13,13 +14,13 @@ import { hashTree } from "../../dist/store/import/hash-tree.js";
 import { renderNar } from "../../dist/store/nar/render.js";
 import { restoreNar } from "../../dist/store/nar/restore.js";
 
-const READ_BYTES = 2 ** 20;
 const services = await openServices({ storeDir: process.argv[2] }, { create: false });
 
 async function perform(task) {
   if (task.type === "restore") {
-    const source = createReadStream(task.nar, { highWaterMark: READ_BYTES });
-    await restoreNar(source, Buffer.from(task.dest));
+    const file = openSync(task.nar);
+    await restoreNar(readInTurn(file), Buffer.from(task.dest));
+    closeSync(file);
     return;
   }
   if (task.type === "hash") {

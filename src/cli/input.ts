@@ -42,7 +42,7 @@ export function readInput(path: string, what: string): AsyncIterable<Uint8Array>
 const readAside = promisify(read);
 
 /** A file from where it is, on three pieces of memory in turn: two belong to the caller while one is filled. */
-async function* readInTurn(file: number): AsyncGenerator<Uint8Array> {
+export async function* readInTurn(file: number): AsyncGenerator<Uint8Array> {
   const memory = Array.from({ length: 3 }, () => Buffer.allocUnsafeSlow(READ_BYTES));
   const fill = (turn: number) =>
     readAside(file, memory[turn % memory.length] as Buffer, 0, READ_BYTES, null);

@@ -41,20 +41,21 @@ test.each(["none", "zstd"] as const)(
       writeFileSync(narinfo, text.replace("Compression: none", size));
     }
     using server = await CacheServer.start(cache.folder);
-    // What lies behind some byte never comes.
+    // What lies behind some byte does not come for now.
+    let isStalled = true;
     const stallBehind: Fault = (response, request, whole) => {
-      const [, start = "", last = ""] =
-        /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "") ?? [];
-      if (Number(last) < SENT_BYTES) return server.serve(response, request, whole as Buffer);
       const size = (whole as Buffer).length;
-      const end = Math.min(Number(last) + 1, size);
+      const [, start = "0", last = ""] =
+        /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
+      const end = Math.min(last === "" ? size : Number(last) + 1, size);
+      if (end <= SENT_BYTES || !isStalled) return server.serve(response, request, whole as Buffer);
       response.writeHead(206, {
         "content-length": end - Number(start),
         "content-range": `bytes ${start}-${end - 1}/${size}`,
       });
       response.write((whole as Buffer).subarray(Number(start), SENT_BYTES));
     };
-    server.inject(/^nar\//, stallBehind, 3);
+    server.inject(/^nar\//, stallBehind);
     const store = new TestStore();
     const options = ["--substituter", server.url, "--trusted-public-key", String(KEY.publicKey)];
     const child = spawn(process.execPath, [CLI, "prefetch", ...options, STORE_PATH.basename], {
@@ -69,10 +70,10 @@ test.each(["none", "zstd"] as const)(
     await event(child, "exit");
     expect(await store.list()).toEqual([]);
 
+    isStalled = false;
     server.bytesSent = 0;
     await store.succeed(["prefetch", ...options, STORE_PATH.basename]);
     expect(await store.readBack()).toEqual([String(STORE_PATH)]);
-    expect(server.count(/^nar\//)).toBe(4);
     // What the first one got was not sent again.
     expect(server.bytesSent).toBeLessThan(1_500_000);
     expect(spooled()).toEqual([]);

@@ -19,6 +19,8 @@ export class CacheServer implements Disposable {
   readonly requests: string[] = [];
   /** Those of them that asked for so many bytes of a file. */
   readonly parts: string[] = [];
+  /** Requests that have no whole answer yet, and whose client is there. */
+  answering = 0;
   /** Whether ranges are offered and served. */
   ranges = true;
   readonly #server: Server;
@@ -71,6 +73,8 @@ export class CacheServer implements Disposable {
     // The cache is at the root, and at /cache/ too, where something is above it.
     const path = decodeURIComponent((request.url ?? "").replace(/^\/+(cache\/)?|\?.*$/g, ""));
     this.requests.push(path);
+    this.answering++;
+    response.on("close", () => this.answering--);
     if (/^bytes=\d+-\d/.test(request.headers.range ?? "")) this.parts.push(path);
     const place = join(this.folder, path);
     const file = this.#contentOf(place);

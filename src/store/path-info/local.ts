@@ -5,7 +5,8 @@
  *   nars         NAR SHA-256 (32 bytes) → root node and NAR size, see nar-record.ts
  *   meta         "path-infos-changed" → u64 little-endian, milliseconds since the epoch
  */
-import { equalBytes } from "../../base/bytes.js";
+import { LRUCache } from "lru-cache";
+import { copyBytes, equalBytes, toHex } from "../../base/bytes.js";
 import { messageOf, StoreError } from "../../base/errors.js";
 import type { IndexDatabase, Table } from "../../castore/local/index-database.js";
 import { encodeNarRecord } from "../nar-record.js";
@@ -16,6 +17,8 @@ import { pathInfoAfterPut } from "../path-info-merge.js";
 import { validateStorePathHash } from "../store-path.js";
 import type { PathInfoService, PutOptions } from "./service.js";
 
+/** Of messages whose path infos are remembered; decoded they take a few times as much. */
+const DECODED_BYTES_MAX = 2 * 1024 * 1024;
 const CHANGED_KEY = Buffer.from("path-infos-changed");
 
 export class LocalPathInfoService implements PathInfoService {
@@ -23,6 +26,11 @@ export class LocalPathInfoService implements PathInfoService {
   readonly #pathInfos: Table;
   readonly #nars: Table;
   readonly #meta: Table;
+  /** By hash in hex. Good for as long as the table has the same message. */
+  readonly #decoded = new LRUCache<string, DecodedPathInfo>({
+    maxSize: DECODED_BYTES_MAX,
+    sizeCalculation: ({ message }) => message.length,
+  });
 
   constructor(index: IndexDatabase) {
     this.#index = index;
@@ -65,19 +73,15 @@ export class LocalPathInfoService implements PathInfoService {
   /** As {@link get}, at once and as of the last `refresh` of the index. */
   getResident(hash: Uint8Array): PathInfo | undefined {
     validateStorePathHash(hash);
-    const bytes = this.#pathInfos.get(hash);
-    if (bytes === undefined) return undefined;
-    try {
-      const pathInfo = decodePathInfo(bytes);
-      if (equalBytes(pathInfo.storePath.hash, hash)) return pathInfo;
-      throw new StoreError("invalid-argument", `it describes ${pathInfo.storePath}`);
-    } catch (error) {
-      throw new StoreError(
-        "corrupt",
-        `Path info ${encodeNixBase32(hash)} is damaged: ${messageOf(error)}`,
-        { cause: error },
-      );
-    }
+    const found = this.#pathInfos.peek(hash);
+    if (found === undefined) return undefined;
+    const key = toHex(hash);
+    const known = this.#decoded.get(key);
+    if (known !== undefined && equalBytes(known.message, found)) return known.pathInfo;
+    const message = copyBytes(found);
+    const pathInfo = decode(hash, message);
+    this.#decoded.set(key, { message, pathInfo });
+    return pathInfo;
   }
 
   /** The hash parts of all store paths, as of the last `refresh` of the index. */
@@ -89,6 +93,25 @@ export class LocalPathInfoService implements PathInfoService {
   changedAtMs(): number {
     const value = this.#meta.get(CHANGED_KEY);
     return value === undefined ? 0 : decodeTime(value);
+  }
+}
+
+interface DecodedPathInfo {
+  readonly message: Uint8Array;
+  readonly pathInfo: PathInfo;
+}
+
+function decode(hash: Uint8Array, message: Uint8Array): PathInfo {
+  try {
+    const pathInfo = decodePathInfo(message);
+    if (equalBytes(pathInfo.storePath.hash, hash)) return pathInfo;
+    throw new StoreError("invalid-argument", `it describes ${pathInfo.storePath}`);
+  } catch (error) {
+    throw new StoreError(
+      "corrupt",
+      `Path info ${encodeNixBase32(hash)} is damaged: ${messageOf(error)}`,
+      { cause: error },
+    );
   }
 }
 

@@ -7,11 +7,15 @@ import { type HttpAnswer, HttpClient, type HttpClientOptions } from "./http-clie
 import { HttpFailure, statusError, transportError, withoutSecrets } from "./http-failure.js";
 import { Retry, type RetryOptions } from "./retry.js";
 import { inSegments, SEGMENT_BYTES } from "./segments.js";
+import { TimedPieces } from "./timed-pieces.js";
 
 /** As many as Nix asks with at once. */
 const QUESTIONS_MAX = 25;
 /** NARs on their way at once. They have connections of their own: a question must not wait for a large one. */
 const DOWNLOADS_MAX = 8;
+
+/** Bytes per second that one connection gives where more of them would not give more. */
+const SINGLE_FROM = 50_000_000;
 
 const PLAIN = { "Accept-Encoding": "identity" } as const;
 
@@ -22,6 +26,8 @@ export interface HttpFetcherOptions extends Omit<HttpClientOptions, "connections
   /** Whether a narinfo may name a NAR elsewhere. */
   readonly foreignUrls?: boolean;
   readonly retry?: RetryOptions;
+  /** A large file comes over one connection when that gives so many bytes per second; 50 MB unless told. */
+  readonly singleFrom?: number;
 }
 
 /**
@@ -35,10 +41,13 @@ export class HttpFetcher implements CacheFetcher {
   readonly #retry: RetryOptions | undefined;
   readonly #questions: HttpClient;
   readonly #downloads: HttpClient;
+  readonly #singleFrom: number;
   /** Until a server shows that it does not. */
   #givesParts = true;
 
-  constructor({ address, base, foreignUrls = false, retry, ...client }: HttpFetcherOptions) {
+  constructor(options: HttpFetcherOptions) {
+    const { address, base, foreignUrls = false, retry, singleFrom, ...client } = options;
+    this.#singleFrom = singleFrom ?? SINGLE_FROM;
     this.address = address;
     this.#base = new URL(base.origin + base.pathname.replace(/\/*$/, "/"));
     this.#foreignUrls = foreignUrls;
@@ -124,20 +133,31 @@ export class HttpFetcher implements CacheFetcher {
     this.#downloads.close();
   }
 
-  /** A file from `offset` on over several connections; `answer` is the first segment, up to `end`. */
-  #segments(
+  /**
+   * A file from `offset` on, of which `answer` is the first segment, up to `end`: how soon that comes decides
+   * whether the rest comes over several connections.
+   */
+  async *#segments(
     url: URL,
     answer: HttpAnswer,
     { file, offset, end }: { readonly file: RangedFile } & Segment,
     signal: AbortSignal | undefined,
-  ): AsyncIterable<Uint8Array> {
+  ): AsyncGenerator<Uint8Array> {
     const ask = this.#asking(this.#downloads, url, end, signal);
-    const first = resumed(answer, offset, ask, new Retry(this.#retry), signal);
+    const first = new TimedPieces(resumed(answer, offset, ask, new Retry(this.#retry), signal));
+    yield* first;
+    if (end >= file.length) return;
+    if (first.bytesPerSecond >= this.#singleFrom) {
+      const rest = await this.#rest(url, file, end, signal);
+      const again = (from: number) => this.#rest(url, file, from, signal);
+      yield* resumed(rest, end, again, new Retry(this.#retry), signal);
+      return;
+    }
     const fetch = (part: FilePart, stop: AbortSignal) => {
       const both = signal === undefined ? stop : AbortSignal.any([signal, stop]);
       return this.#part(this.#downloads, url, part, both);
     };
-    return inSegments(first, { offset, end: file.length }, async function* (part, stop) {
+    yield* inSegments({ offset: end, end: file.length }, async function* (part, stop) {
       const next = await fetch(part, stop);
       if (next?.file.length === file.length && next.file.etag === file.etag) yield* next.content;
       else throw transportError(url, new HttpFailure("final", "it has changed on its way"));

@@ -6,30 +6,31 @@ import { PassThrough, pipeline, type Readable } from "node:stream";
 import type { FilePart } from "./cache-fetcher.js";
 
 export const SEGMENT_BYTES = 2 * 1024 * 1024;
-/** Beside the one that is read. */
-const SEGMENTS_AHEAD = 3;
+/** The one that is read, and those that wait in memory. */
+const SEGMENTS_AT_ONCE = 4;
 
 /** Gets a part of the file. */
 export type OpenSegment = (part: FilePart, signal: AbortSignal) => AsyncIterable<Uint8Array>;
 
-/** The bytes of the file from `offset` to `end`, whose `first` segment is on its way already. */
+/** The bytes of the file from `offset` to `end`. */
 export async function* inSegments(
-  first: AsyncIterable<Uint8Array>,
   { offset, end }: { readonly offset: number; readonly end: number },
   open: OpenSegment,
 ): AsyncGenerator<Uint8Array> {
   const stop = new AbortController();
   const arriving: Readable[] = [];
-  let next = offset + SEGMENT_BYTES;
+  let next = offset;
   try {
-    for (let current: AsyncIterable<Uint8Array> | undefined = first; current !== undefined; ) {
-      while (next < end && arriving.length < SEGMENTS_AHEAD) {
+    for (;;) {
+      while (next < end && arriving.length < SEGMENTS_AT_ONCE) {
         const part = { offset: next, length: Math.min(SEGMENT_BYTES, end - next) };
         arriving.push(inMemory(open(part, stop.signal)));
         next += part.length;
       }
+      const [current] = arriving;
+      if (current === undefined) return;
       yield* current;
-      current = arriving.shift();
+      arriving.shift();
     }
   } finally {
     stop.abort();

@@ -61,6 +61,25 @@ describe("LocalPathInfoService", () => {
     expect(service.changedAtMs()).toBe(first);
   });
 
+  it("decodes what is asked for again only when it has changed, whoever changed it", async () => {
+    const service = await open();
+    const { index } = storeOf(service);
+    await service.put(DUMMY_PATH_INFO);
+    const first = await service.get(DUMMY_PATH.hash);
+    expect(await service.get(DUMMY_PATH.hash)).toBe(first);
+
+    const signatures = [{ name: "key-1", data: new Uint8Array(64) }];
+    await new LocalPathInfoService(index).put({ ...DUMMY_PATH_INFO, signatures });
+    expect(await service.get(DUMMY_PATH.hash)).toMatchObject({ signatures: [{ name: "key-1" }] });
+
+    const damaged = () =>
+      index.table("path-infos").put(DUMMY_PATH.hash, Buffer.from("0aff", "hex"));
+    await index.commit(damaged, 0);
+    await expect(service.get(DUMMY_PATH.hash)).rejects.toMatchObject({ code: "corrupt" });
+    await index.commit(() => index.table("path-infos").remove(DUMMY_PATH.hash), 0);
+    expect(await service.get(DUMMY_PATH.hash)).toBeUndefined();
+  });
+
   it("remembers which root node a NAR hash stands for", async () => {
     const service = await open();
     await service.put(DUMMY_PATH_INFO);
