@@ -41,6 +41,8 @@ export function report(times: readonly Times[], context: ReportContext): string 
     "|---|---:|---:|---:|---:|---:|---|",
     ...times.map((each) => row(each, nixStartMs)),
     "",
+    "[Where the time goes](nar-profile.md) explains what is not met.",
+    "",
   ].join("\n");
 }
 
