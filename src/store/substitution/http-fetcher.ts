@@ -148,9 +148,8 @@ export class HttpFetcher implements CacheFetcher {
     yield* first;
     if (end >= file.length) return;
     if (first.bytesPerSecond >= this.#singleFrom) {
-      const rest = await this.#rest(url, file, end, signal);
-      const again = (from: number) => this.#rest(url, file, from, signal);
-      yield* resumed(rest, end, again, new Retry(this.#retry), signal);
+      const rest = (from: number) => this.#rest(url, file, from, signal);
+      yield* resumed(undefined, end, rest, new Retry(this.#retry), signal);
       return;
     }
     const fetch = (part: FilePart, stop: AbortSignal) => {
@@ -320,16 +319,16 @@ async function* withoutFirst(
   }
 }
 
-/** The body of `first`, from `offset` on, going on with `ask` where it breaks. */
+/** The body of `first`, from `offset` on, going on with `ask` where it breaks; without one, from the start. */
 async function* resumed(
-  first: HttpAnswer,
+  first: HttpAnswer | undefined,
   offset: number,
   ask: (from: number) => Promise<HttpAnswer | undefined>,
   retry: Retry,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
   let at = offset;
-  let answer: HttpAnswer | undefined = first;
+  let answer = first;
   for (;;) {
     const start = at;
     try {

@@ -92,6 +92,24 @@ async function leaveAfter(server: CacheServer, requests: number): Promise<void> 
   fetcher.close();
 }
 
+it.each([
+  ["one connection", 0],
+  ["several connections", Number.POSITIVE_INFINITY],
+])("tries again what fails behind the first segment, over %s", async (_title, singleFrom) => {
+  using server = await serve();
+  let failures = 1;
+  server.inject(NAR, (response, request, file) => {
+    if (request.headers.range?.startsWith("bytes=0-") || failures-- <= 0) {
+      server.serve(response, request, file as Buffer);
+    } else {
+      response.writeHead(503).end();
+    }
+  });
+  const fetcher = fetcherOf(server, singleFrom);
+  expect((await content(fetcher)).equals(FILE)).toBe(true);
+  fetcher.close();
+});
+
 it("fetches no further ahead than it has memory for", async () => {
   using server = await serve();
   await leaveAfter(server, 5);
