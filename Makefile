@@ -15,7 +15,7 @@ test: setup-test build ## Everything CI runs: lint, types, unit, command line an
 	@npm run --silent lint
 	@npm test --silent -- $(VITEST_FLAGS)
 
-check: setup ## Lint, types, boundaries and unit tests: seconds, no network once set up
+check: setup ## Lint, types, boundaries and unit tests: minutes, no network once set up
 	@npm run --silent check
 
 bench: build ## Measure how long commands take to start

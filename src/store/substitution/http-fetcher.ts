@@ -1,10 +1,18 @@
-import type { Compression } from "../../base/compression/compression.js";
 import { decompress } from "../../base/compression/decompress.js";
 import { type ErrorCode, isStoreError, StoreError } from "../../base/errors.js";
 import type { CallOptions } from "../../castore/blob/service.js";
 import type { CacheFetcher, FilePart, StreamOptions } from "./cache-fetcher.js";
 import { type HttpAnswer, HttpClient, type HttpClientOptions } from "./http-client.js";
 import { HttpFailure, statusError, transportError, withoutSecrets } from "./http-failure.js";
+import {
+  contentRange,
+  encodingOf,
+  partOf,
+  type RangedFile,
+  rangeOf,
+  wholeOf,
+} from "./http-ranges.js";
+import { resumed } from "./resumed.js";
 import { Retry, type RetryOptions } from "./retry.js";
 import { inSegments, SEGMENT_BYTES } from "./segments.js";
 import { TimedPieces } from "./timed-pieces.js";
@@ -140,7 +148,11 @@ export class HttpFetcher implements CacheFetcher {
   async *#segments(
     url: URL,
     answer: HttpAnswer,
-    { file, offset, end }: { readonly file: RangedFile } & Segment,
+    {
+      file,
+      offset,
+      end,
+    }: { readonly file: RangedFile; readonly offset: number; readonly end: number },
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Uint8Array> {
     const ask = this.#asking(this.#downloads, url, end, signal);
@@ -246,6 +258,12 @@ export class HttpFetcher implements CacheFetcher {
   }
 }
 
+/** A part of a file on its way. */
+interface ArrivingPart {
+  readonly content: AsyncIterable<Uint8Array>;
+  readonly file: RangedFile;
+}
+
 function isAbsent(answer: HttpAnswer): boolean {
   if (answer.status !== 404 && answer.status !== 410) return false;
   answer.discard();
@@ -263,50 +281,6 @@ function checkWhole(answer: HttpAnswer): void {
   throw transportError(url, new HttpFailure("final", why));
 }
 
-/** A file that can be had from any byte on. */
-interface RangedFile {
-  readonly length: number;
-  readonly etag: string | undefined;
-}
-
-/** The bytes from `offset` to `end`. */
-interface Segment {
-  readonly offset: number;
-  readonly end: number;
-}
-
-/** A part of a file on its way. */
-interface ArrivingPart {
-  readonly content: AsyncIterable<Uint8Array>;
-  readonly file: RangedFile;
-}
-
-/** Asks for the bytes from `offset` to `end`, or to the end of the file; for nothing when that is all. */
-function rangeOf(offset: number, end?: number): Readonly<Record<string, string>> {
-  if (end !== undefined) return { Range: `bytes=${offset}-${end - 1}` };
-  return offset === 0 ? {} : { Range: `bytes=${offset}-` };
-}
-
-/** The file that `answer` is all of, when it can be had in parts, too. */
-function wholeOf(answer: HttpAnswer): RangedFile | undefined {
-  const { "content-length": length = "", "accept-ranges": ranges, etag } = answer.headers;
-  if (!/^\d+$/.test(length) || ranges !== "bytes") return undefined;
-  return encodingOf(answer) === "none" ? { length: Number(length), etag } : undefined;
-}
-
-/** The file that `answer` is exactly that part of, which ends at `end` or with the file. */
-function contentRange(
-  answer: HttpAnswer,
-  offset: number,
-  end = Number.POSITIVE_INFINITY,
-): RangedFile | undefined {
-  const { "content-range": range = "", etag } = answer.headers;
-  const [, start, last, length] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(range) ?? [];
-  const isThat = Number(start) === offset && Number(last) === Math.min(end, Number(length)) - 1;
-  const isPlain = encodingOf(answer) === "none";
-  return answer.status === 206 && isThat && isPlain ? { length: Number(length), etag } : undefined;
-}
-
 async function* withoutFirst(
   count: number,
   source: AsyncIterable<Uint8Array>,
@@ -317,61 +291,6 @@ async function* withoutFirst(
     left -= piece.length - rest.length;
     if (rest.length > 0) yield rest;
   }
-}
-
-/** The body of `first`, from `offset` on, going on with `ask` where it breaks; without one, from the start. */
-async function* resumed(
-  first: HttpAnswer | undefined,
-  offset: number,
-  ask: (from: number) => Promise<HttpAnswer | undefined>,
-  retry: Retry,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
-  let at = offset;
-  let answer = first;
-  for (;;) {
-    const start = at;
-    try {
-      // One that is gone meanwhile ends early, which the caller sees.
-      answer ??= await ask(at);
-      if (answer === undefined) return;
-      for await (const piece of answer.body()) {
-        at += piece.length;
-        yield piece;
-      }
-      return;
-    } catch (error) {
-      await retry.again(error, at > start, signal);
-      answer = undefined;
-    }
-  }
-}
-
-/**
- * The file that `answer` is the part of from `offset` to `end`, or to its own.
- *
- * @throws {StoreError} `unsupported` when it is another part.
- */
-function partOf(answer: HttpAnswer, offset: number, end: number): RangedFile {
-  const file = contentRange(answer, offset, end);
-  if (file !== undefined) return file;
-  const { status, headers, url } = answer;
-  answer.discard();
-  if (![200, 206, 416].includes(status)) throw statusError(url, status, headers);
-  throw new StoreError("unsupported", `${withoutSecrets(url)} can be had as a whole only`);
-}
-
-const ENCODINGS: Readonly<Record<string, Compression>> = {
-  identity: "none",
-  gzip: "gzip",
-  "x-gzip": "gzip",
-  br: "br",
-  zstd: "zstd",
-};
-
-/** How the body is sent. Object stores keep some narinfos compressed and send them so, whoever asks. */
-function encodingOf({ headers }: HttpAnswer): Compression | undefined {
-  return ENCODINGS[(headers["content-encoding"] ?? "identity").toLowerCase()];
 }
 
 async function* decoded(
