@@ -41,6 +41,8 @@ export class WorkerPool {
   #running = 0;
   #state: "preparing" | "serving" | "abandoned" = "preparing";
   #service: Service | undefined;
+  /** Of threads that are not to serve yet: what they failed on may keep the mount from coming about, too. */
+  readonly #earlyFailures: unknown[] = [];
   #isGood = false;
 
   /**
@@ -63,6 +65,7 @@ export class WorkerPool {
     this.#service = { start, onMessage };
     process.on("exit", endProcess);
     for (const thread of this.#threads) this.#employ(thread, this.#service);
+    for (const failure of this.#earlyFailures.splice(0)) this.#didEnd(failure);
   }
 
   /**
@@ -73,6 +76,7 @@ export class WorkerPool {
     if (this.#state !== "serving") {
       this.#state = "abandoned";
       await Promise.all(this.#threads.map((thread) => thread.terminate()));
+      for (const failure of this.#earlyFailures.splice(0)) this.#didEnd(failure);
       return;
     }
     await Promise.race([this.ended.catch(() => {}), sleep(CLOSE_WAIT_MS)]);
@@ -106,6 +110,10 @@ export class WorkerPool {
   }
 
   #didEnd(failure?: unknown): void {
+    if (failure !== undefined && this.#state === "preparing") {
+      this.#earlyFailures.push(failure);
+      return;
+    }
     this.#running--;
     if (failure === undefined || this.#state === "abandoned") {
       this.#isGood = true;

@@ -88,6 +88,27 @@ describe("WorkerPool", () => {
     expect(log.lines.length).toBe(2);
   });
 
+  test.each(["serve", "close"] as const)(
+    "keeps quiet about a thread that fails before there is a mount, until %s",
+    async (then) => {
+      const log = new RecordingLog();
+      const broken = new URL("data:text/javascript,throw new Error('broken thread')");
+      const pool = new WorkerPool({ module: broken, recipe: {}, count: 1, log });
+      await sleep(300);
+      expect(log.lines).toEqual([]);
+      if (then === "close") {
+        await pool.close();
+        await pool.ended;
+        expect(log.lines).toEqual([]);
+      } else {
+        pool.serve({ device: -1, connection: CONNECTION, backing: undefined }, () => {});
+        await expect(pool.ended).rejects.toMatchObject({ code: "internal" });
+        await pool.close();
+        expect(log.lines).toHaveLength(1);
+      }
+    },
+  );
+
   test("makes the process end without waiting for threads, for as long as there are any", async () => {
     const before = process.listenerCount("exit");
     const { pool, serve } = start("late");
