@@ -5,7 +5,7 @@ import type { Logger } from "../base/log.js";
 import type { ListenAddress } from "../grpc/listen-address.js";
 import { type Listener, openListener } from "../grpc/listener.js";
 import { TlsAcceptor } from "../grpc/tls-acceptor.js";
-import { HttpServer, type RequestRecord } from "../http/server.js";
+import { HttpServer } from "../http/server.js";
 import type { CacheServices } from "../http/services.js";
 import type { UploadRecords } from "../http/upload-records.js";
 import { checkExposure } from "./exposure.js";
@@ -53,7 +53,8 @@ export async function startHttpServing(
     secretKey: secretKeyFile === undefined ? undefined : readSecretKeyFile(secretKeyFile),
     priority: options.cachePriority,
     onRequest: (record) => {
-      logRequest(record, log);
+      // Tokens, queries and contents are not in it.
+      log.debug(record, "request");
       count?.(record);
     },
   });
@@ -93,9 +94,4 @@ async function listen(address: ListenAddress, server: HttpServer, tls: TlsAccept
     else tls.accept(socket);
   });
   return { listener, places: listener.addresses };
-}
-
-/** One line for each request. Tokens, queries and contents are not in it. */
-function logRequest({ durationMs, ...record }: RequestRecord, log: Logger): void {
-  log.debug({ ...record, durationMs: Math.round(durationMs * 1000) / 1000 }, "request");
 }

@@ -5,6 +5,7 @@
  * netrc file holds; the user name may be anything.
  */
 import type { IncomingHttpHeaders } from "node:http";
+import type { Exchange } from "./exchange.js";
 import { type Reply, textReply } from "./reply.js";
 
 export type Right = "read" | "write";
@@ -39,14 +40,16 @@ export class Access {
     this.tokens = tokens;
   }
 
-  callerOf(headers: IncomingHttpHeaders): Caller | undefined {
-    const token = tokenOf(headers.authorization);
+  callerOf({ authorization }: IncomingHttpHeaders): Caller | undefined {
+    const token = authorization === undefined ? undefined : tokenOf(authorization);
     return token === undefined ? undefined : this.tokens?.find(token);
   }
 
-  /** The refusal of a request that takes the right `needed`, if it is refused. */
-  refusal(needed: Right, headers: IncomingHttpHeaders): Reply | undefined {
-    const caller = this.callerOf(headers);
+  /** The refusal of a request of `caller` that takes the right `needed`, if it is refused. */
+  refusal(
+    needed: Right,
+    { headers, caller }: Pick<Exchange, "headers" | "caller">,
+  ): Reply | undefined {
     if (this.tokens !== undefined && caller === undefined) {
       const why =
         headers.authorization === undefined
@@ -69,8 +72,8 @@ export class Access {
   }
 }
 
-function tokenOf(authorization: string | undefined): string | undefined {
-  const [, scheme = "", value = ""] = /^(\w+) +(\S+)$/.exec(authorization ?? "") ?? [];
+function tokenOf(authorization: string): string | undefined {
+  const [, scheme = "", value = ""] = /^(\w+) +(\S+)$/.exec(authorization) ?? [];
   switch (scheme.toLowerCase()) {
     case "bearer":
       return value;

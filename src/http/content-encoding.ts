@@ -11,8 +11,9 @@ export function chooseEncoding(
   header: string | undefined,
   isFree: (encoding: Encoding) => boolean = () => true,
 ): Encoding | undefined {
+  if (header === undefined) return undefined;
   const weights = new Map<string, number>();
-  for (const part of (header ?? "").toLowerCase().split(",", 32)) {
+  for (const part of header.toLowerCase().split(",", 32)) {
     const [, name, weight] = /^\s*([^\s;]+)\s*(?:;\s*q=([\d.]+)\s*)?$/.exec(part) ?? [];
     if (name !== undefined) weights.set(name, weight === undefined ? 1 : Number(weight));
   }

@@ -51,15 +51,16 @@ export class DownloadHandlers {
     return responder.reply(resource, headers);
   }
 
-  async narinfo(hash: string, { headers, signal }: Exchange): Promise<Reply> {
-    const pathInfo = await this.#find(hash, signal);
+  async narinfo(hash: string, exchange: Exchange): Promise<Reply> {
+    const pathInfo = await this.#find(hash, exchange);
     if (pathInfo === undefined) return absent();
-    return this.#options.responder.reply(narinfoResource(pathInfo), headers);
+    return this.#options.responder.reply(narinfoResource(pathInfo), exchange.headers);
   }
 
-  async listing(hash: string, { headers, signal }: Exchange): Promise<Reply> {
+  async listing(hash: string, exchange: Exchange): Promise<Reply> {
     const { services, responder } = this.#options;
-    const pathInfo = await this.#find(hash, signal);
+    const { headers, signal } = exchange;
+    const pathInfo = await this.#find(hash, exchange);
     if (pathInfo === undefined) return absent();
     const { node } = pathInfo;
     const text = listNar(node, services.directories, { signal });
@@ -116,7 +117,7 @@ export class DownloadHandlers {
     );
   }
 
-  async #find(hash: string, signal: AbortSignal): Promise<PathInfo | undefined> {
+  async #find(hash: string, exchange: Exchange): Promise<PathInfo | undefined> {
     let bytes: Buffer;
     try {
       bytes = decodeNixBase32(hash, StorePath.HASH_BYTES);
@@ -124,7 +125,7 @@ export class DownloadHandlers {
       if (isStoreError(error, "invalid-argument")) return undefined;
       throw error;
     }
-    return await this.#options.services.pathInfos.get(bytes, { signal });
+    return await this.#options.services.pathInfos.get(bytes, exchange);
   }
 }
 

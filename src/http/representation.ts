@@ -21,9 +21,11 @@ export interface Representation {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Compressed already, whatever its type says. */
   readonly isDense?: boolean;
-  /** The bytes, or those of a part; in one piece where they are in memory, which saves a write. */
-  open(range?: ServedRange, options?: StreamOptions): Uint8Array | AsyncIterable<Uint8Array>;
+  /** The bytes, or those of a part; in one piece where they are in memory, best as text. */
+  open(range?: ServedRange, options?: StreamOptions): Content;
 }
+
+type Content = NonNullable<Reply["body"]>;
 
 const CACHE_CONTROL = {
   immutable: "max-age=31536000, immutable",
@@ -48,12 +50,12 @@ export class Responder {
   reply(resource: Representation, headers: IncomingHttpHeaders): Reply {
     const encoding = this.#encodingFor(resource, headers);
     const tag = `"${resource.tag}${encoding === undefined ? "" : `-${encoding}`}"`;
-    const common = {
+    const common: Record<string, string> = {
       etag: tag,
       "cache-control": `${this.#isPublic() ? "public" : "private"}, ${CACHE_CONTROL[resource.cache]}`,
       vary: "Accept-Encoding",
-      ...resource.headers,
     };
+    if (resource.headers !== undefined) Object.assign(common, resource.headers);
     if (isListed(headers["if-none-match"], tag)) return { status: 304, headers: common };
     const typed = { ...common, "content-type": resource.type };
     if (encoding !== undefined) {
@@ -112,15 +114,14 @@ export function textResource(
   return {
     ...options,
     size: bytes.length,
-    open: (range) => (range === undefined ? bytes : bytes.subarray(range.start, range.end)),
+    open: (range) => (range === undefined ? text : bytes.subarray(range.start, range.end)),
   };
 }
 
 /** What {@link Representation.open} gave, piece by piece. */
-export async function* piecesOf(
-  content: Uint8Array | AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  if (content instanceof Uint8Array) yield content;
+export async function* piecesOf(content: Content): AsyncGenerator<Uint8Array> {
+  if (typeof content === "string") yield Buffer.from(content);
+  else if (content instanceof Uint8Array) yield content;
   else yield* content;
 }
 

@@ -1,33 +1,26 @@
 import { once } from "node:events";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
+import type { ReceivedRequest } from "./received-request.js";
 import type { Reply } from "./reply.js";
 
 /** On every reply: whatever is served is what its type says, and leads nobody astray. */
-const SAFETY = {
-  "x-content-type-options": "nosniff",
-  "referrer-policy": "no-referrer",
-} as const;
-
-export interface SendOptions {
-  /** Fires when the client is gone. */
-  readonly signal: AbortSignal;
-  /** Waited for before the connection is closed. */
-  readonly rest?: Promise<void> | undefined;
-}
+const SAFETY = ["x-content-type-options", "nosniff", "referrer-policy", "no-referrer"] as const;
 
 /**
- * Sends `reply`, no faster than the client takes it.
+ * Sends `reply`, no faster than the client takes it, and has `rest` end before the connection is closed.
  *
  * @returns the bytes of its body.
  * @throws what its body throws, and when the client is gone; the connection is of no use then.
  */
 export async function sendReply(
   { status, headers, body }: Reply,
-  request: IncomingMessage,
+  request: ReceivedRequest,
   response: ServerResponse,
-  { signal, rest }: SendOptions,
+  rest: Promise<void> | undefined,
 ): Promise<number> {
-  response.writeHead(status, { ...SAFETY, ...headers });
+  const lines: (string | number)[] = [...SAFETY];
+  for (const name in headers) lines.push(name, headers[name] as string | number);
+  response.writeHead(status, lines);
   if (body === undefined || request.method === "HEAD") {
     response.end();
     return 0;
@@ -39,10 +32,12 @@ export async function sendReply(
       await rest;
       response.end();
     } else {
+      // A string goes out in one piece with the headers.
       response.end(body);
     }
     return Buffer.byteLength(body);
   }
+  const { signal } = request;
   let sentBytes = 0;
   for await (const piece of body) {
     signal.throwIfAborted();

@@ -10,7 +10,6 @@ import {
 } from "node:http";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { TLSSocket } from "node:tls";
 import { messageOf, StoreError } from "../base/errors.js";
 import type { Logger } from "../base/log.js";
 import { NarCalculator } from "../store/nar/calculation.js";
@@ -23,10 +22,10 @@ import { DownloadHandlers } from "./download-handlers.js";
 import { Encoders } from "./encoders.js";
 import { failureReply } from "./failure-reply.js";
 import { Pages } from "./pages/pages.js";
+import { ReceivedRequest } from "./received-request.js";
 import type { Reply } from "./reply.js";
 import { Responder } from "./representation.js";
-import { limitedBody, tooLong } from "./request-body.js";
-import { parseRequestTarget } from "./request-target.js";
+import { tooLong } from "./request-body.js";
 import { type Handlers, methodRefused, type Route, routeOf } from "./routes.js";
 import { sendReply } from "./send-reply.js";
 import type { CacheServices } from "./services.js";
@@ -47,7 +46,7 @@ const LINGER_MS = 2_000;
 const PRIORITY_DEFAULT = 40;
 
 /** One request that is over. */
-export interface RequestRecord {
+export type RequestRecord = {
   readonly method: string;
   readonly path: string;
   /** The name of the route, of which there are few; `none` when it was not looked for. */
@@ -60,7 +59,7 @@ export interface RequestRecord {
   /** Whose token it was. */
   readonly caller: string | undefined;
   readonly agent: string | undefined;
-}
+};
 
 export interface HttpServerOptions {
   readonly services: CacheServices;
@@ -192,15 +191,10 @@ export class HttpServer {
   ): Promise<void> {
     this.#running++;
     const started = performance.now();
-    const gone = new AbortController();
-    const socket = request.socket;
+    const { socket } = request;
     const peer = socket.remoteAddress ?? "unix";
     const receivedBefore = socket.bytesRead;
-    response.once("close", () => {
-      if (!response.writableFinished) {
-        gone.abort(new StoreError("aborted", "The client is gone"));
-      }
-    });
+    const received = new ReceivedRequest(request, response, this.#bodyStallMs);
     if (this.#isStopping) response.setHeader("connection", "close");
     let sentBytes = 0;
     let route = "none";
@@ -208,14 +202,14 @@ export class HttpServer {
       route = name;
     };
     try {
-      const reply = await this.#replyTo(request, response, expectsContinue, gone.signal, onRoute);
+      const reply = await this.#replyTo(received, response, expectsContinue, onRoute);
       const rest = unreadBody(request);
       if (rest !== undefined) response.setHeader("connection", "close");
-      sentBytes = await sendReply(reply, request, response, { signal: gone.signal, rest });
+      sentBytes = await sendReply(reply, received, response, rest);
     } catch (error) {
       // The headers are out: all there is left to say is that this is not the whole.
-      if (!gone.signal.aborted) {
-        this.#log.error({ path: pathOf(request), error: messageOf(error) }, "a reply was cut off");
+      if (!received.isGone) {
+        this.#log.error({ path: received.path, error: messageOf(error) }, "a reply was cut off");
       }
       socket.destroy();
     } finally {
@@ -223,63 +217,55 @@ export class HttpServer {
       if (this.#running === 0) this.#onIdle();
     }
     this.#onRequest?.({
-      method: request.method ?? "",
-      path: pathOf(request),
+      method: received.method,
+      path: received.path,
       route,
       status: response.statusCode,
       sentBytes,
       receivedBytes: Math.max(socket.bytesRead - receivedBefore, 0),
-      durationMs: performance.now() - started,
+      durationMs: Math.round((performance.now() - started) * 1000) / 1000,
       peer,
-      caller: this.#access.callerOf(request.headers)?.name,
+      caller: received.caller?.name,
       agent: request.headers["user-agent"],
     });
   }
 
-  /** The reply to `request`; whatever goes wrong is one too. */
+  /** The reply to `received`; whatever goes wrong is one too. */
   async #replyTo(
-    request: IncomingMessage,
+    received: ReceivedRequest,
     response: ServerResponse,
     expectsContinue: boolean,
-    signal: AbortSignal,
     onRoute: (route: Route) => void,
   ): Promise<Reply> {
-    const { headers, method } = request;
+    const { headers, method } = received;
     const isUpload = method === "PUT";
     try {
-      const refusal = this.#access.refusal(isUpload ? "write" : "read", headers);
+      received.caller = this.#access.callerOf(headers);
+      const refusal = this.#access.refusal(isUpload ? "write" : "read", received);
       if (refusal !== undefined) return refusal;
-      const target = parseRequestTarget(request.url ?? "/");
-      const route = routeOf({ target }, this.#handlers);
+      const route = routeOf(received, this.#handlers);
       onRoute(route);
       const put = isUpload ? route.put : undefined;
-      if (put !== undefined) checkBody(headers, put.bytesMax);
+      if (put !== undefined) {
+        checkBody(headers, put.bytesMax);
+        received.bodyBytesMax = put.bytesMax;
+      }
       const handle = put?.handle ?? (isReading(method) ? route.get : undefined);
       if (handle === undefined) return methodRefused(route);
       if (expectsContinue) response.writeContinue();
-      return await handle({
-        target,
-        headers,
-        signal,
-        caller: this.#access.callerOf(headers),
-        origin: originOf(request),
-        body: limitedBody(bodyOf(request), {
-          bytesMax: put?.bytesMax ?? 0,
-          stallMs: this.#bodyStallMs,
-        }),
-      });
+      return await handle(received);
     } catch (error) {
       const reply = failureReply(error, isUpload);
       if (reply.status >= 500 || reply.status === 409) {
-        const fields = { path: pathOf(request), status: reply.status, error: messageOf(error) };
-        if (!signal.aborted) this.#log.warn(fields, "a request failed");
+        const fields = { path: received.path, status: reply.status, error: messageOf(error) };
+        if (!received.isGone) this.#log.warn(fields, "a request failed");
       }
       return reply;
     }
   }
 }
 
-function isReading(method: string | undefined): boolean {
+function isReading(method: string): boolean {
   return method === "GET" || method === "HEAD";
 }
 
@@ -292,15 +278,6 @@ function checkBody(headers: IncomingMessage["headers"], bytesMax: number): void 
   }
   if (headers["content-range"] !== undefined) {
     throw new StoreError("unsupported", "Uploads in parts are not taken");
-  }
-}
-
-async function* bodyOf(request: IncomingMessage): AsyncGenerator<Uint8Array> {
-  try {
-    // The connection is needed for the answer, whoever stops reading.
-    for await (const piece of request.iterator({ destroyOnReturn: false })) yield piece;
-  } catch (error) {
-    throw new StoreError("aborted", `The body ended early: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -321,17 +298,6 @@ function unreadBody(request: IncomingMessage): Promise<void> | undefined {
     };
     request.on("error", done).once("end", done).once("close", done).resume();
   });
-}
-
-function originOf(request: IncomingMessage): string {
-  const scheme = request.socket instanceof TLSSocket ? "https" : "http";
-  const host = request.headers.host ?? "";
-  return `${scheme}://${/^[A-Za-z0-9.:[\]_-]+$/.test(host) ? host : "localhost"}`;
-}
-
-/** For logs: without the query, where people put what is nobody's business. */
-function pathOf(request: IncomingMessage): string {
-  return (request.url ?? "").split("?")[0] ?? "";
 }
 
 /** What never became a request. */
