@@ -9,7 +9,9 @@ import { readFileSync } from "node:fs";
 import { libc } from "../../base/libc.js";
 
 /** How much may be resident. Letting go of pages that are read over and over takes longer than reading them. */
-const RESIDENT_BYTES_MAX = 64 * 1024 * 1024;
+const READ_RESIDENT_BYTES_MAX = 128 * 1024 * 1024;
+/** What was written is seldom read by the one who wrote it. */
+const WRITE_RESIDENT_BYTES_MAX = 64 * 1024 * 1024;
 /** How much may be touched, as far as can be told, before the kernel is asked what is resident. */
 const TOUCHED_BYTES_MAX = 16 * 1024 * 1024;
 /** A write copies pages from the top of the tree to the leaf, wherever they are. */
@@ -32,7 +34,7 @@ export class MappedMemory {
   #mappings: readonly Mapping[] | undefined;
   #touchedBytes = 0;
   /** Resident pages of other files: the program. */
-  #otherBytes = 0;
+  #otherBytes = residentFileBytes();
 
   /** `file` is the absolute path of the mapped file; its mapping stays where it is. */
   constructor(file: string) {
@@ -41,19 +43,19 @@ export class MappedMemory {
 
   /** Says that a value of `bytes` bytes was read. */
   didRead(bytes: number): void {
-    this.#touch(READ_BYTES + bytes * READ_SHARE);
+    this.#touch(READ_BYTES + bytes * READ_SHARE, READ_RESIDENT_BYTES_MAX);
   }
 
   /** Says that a value of `bytes` bytes was written. */
   didWrite(bytes: number): void {
-    this.#touch(WRITE_BYTES + bytes);
+    this.#touch(WRITE_BYTES + bytes, WRITE_RESIDENT_BYTES_MAX);
   }
 
-  #touch(bytes: number): void {
+  #touch(bytes: number, residentBytesMax: number): void {
     this.#touchedBytes += bytes;
     if (this.#touchedBytes < TOUCHED_BYTES_MAX) return;
     this.#touchedBytes = 0;
-    if (residentFileBytes() - this.#otherBytes < RESIDENT_BYTES_MAX) return;
+    if (residentFileBytes() - this.#otherBytes < residentBytesMax) return;
     this.#mappings ??= mappingsOf(this.#file);
     for (const { address, length } of this.#mappings) {
       libc().madvise(address, length, MADV_DONTNEED);
