@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 /** Mounts that need nobody's quiet, and spend much of their time waiting. */
 const mounts = [
   "test/soak/**/*.kernel.test.ts",
+  "test/kernel/{trees,refusals,holes}.kernel.test.ts",
+  "test/kernel-engine/**/*.kernel.test.ts",
   "test/{cli,grpc,http}/**/*.kernel.test.ts",
   "test/fuse/session.kernel.test.ts",
 ];
@@ -27,13 +29,15 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
+          // A process for each file would spend half of its time on loading the program.
+          isolate: false,
           include: ["test/**/*.test.ts"],
           exclude: [...system, ...commands.include],
         },
       },
       {
         extends: true,
-        test: { name: "commands", ...commands, sequence: { groupOrder: 1 } },
+        test: { name: "commands", isolate: false, ...commands, sequence: { groupOrder: 1 } },
       },
       {
         extends: true,
