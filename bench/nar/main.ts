@@ -80,12 +80,11 @@ async function measure(line: Line, worker: ChildProcess): Promise<Times> {
   // The first round only warms the caches up.
   for (let round = -1; round < ROUNDS; round++) {
     for (const { values, take } of inTurn(variants, round)) {
-      line.clean?.();
       const tookMs = await take();
+      line.clean?.();
       if (round >= 0) values.push(tookMs);
     }
   }
-  line.clean?.();
   return result;
 }
 
