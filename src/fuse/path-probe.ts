@@ -1,8 +1,10 @@
 /**
- * Looks at a path in a child process. Where a mount hangs the child hangs, not we.
+ * Looks at a path, in a child process where a mount is in the way: when it hangs the child hangs, not we.
  */
+import fs from "node:fs";
 import { StoreError } from "../base/errors.js";
 import { runChild } from "./child.js";
+import { staysOnDisks } from "./disk-path.js";
 
 /** What is found at a path; `path` is the real one, free of symlinks. */
 export type PathState =
@@ -15,36 +17,37 @@ export type PathState =
   | { readonly state: "hung" };
 
 /**
- * statfs asks the server of a mount even where the kernel has cached everything else. `realpath.native`
- * gets through a dead mount, the other one does not.
+ * What is at `path`. statfs asks the server of a mount even where the kernel has cached everything else.
+ * `realpath.native` gets through a dead mount, the other one does not. A child is given this function as text: all it
+ * needs are its arguments.
  */
-const PROBE = `
-const fs = require("node:fs");
-let path = process.argv[1];
-const look = () => {
+function look(path: string, fs: typeof import("node:fs")): PathState {
+  let found = path;
   try {
-    path = fs.realpathSync.native(path);
-    if (!fs.statSync(path).isDirectory()) return { state: "not-directory", path };
-    fs.statfsSync(path);
-    return { state: "directory", path, empty: isEmpty() };
+    found = fs.realpathSync.native(path);
+    if (!fs.statSync(found).isDirectory()) return { state: "not-directory", path: found };
+    fs.statfsSync(found);
+    const folder = fs.opendirSync(found);
+    try {
+      return { state: "directory", path: found, empty: folder.readSync() === null };
+    } finally {
+      folder.closeSync();
+    }
   } catch (error) {
-    if (error.code === "ENOENT") return { state: "missing" };
-    return { state: "failed", path, code: error.code };
+    const { code = "" } = error as NodeJS.ErrnoException;
+    return code === "ENOENT" ? { state: "missing" } : { state: "failed", path: found, code };
   }
-};
-const isEmpty = () => {
-  const folder = fs.opendirSync(path);
-  try {
-    return folder.readSync() === null;
-  } finally {
-    folder.closeSync();
-  }
-};
-console.log(JSON.stringify(look()));
+}
+
+const PROBE = `
+const look = ${look};
+console.log(JSON.stringify(look(process.argv[1], require("node:fs"))));
 `;
 
-/** Looks at `path`, following symlinks. */
+/** Looks at `path`, which is absolute, following symlinks. */
 export async function probePath(path: string): Promise<PathState> {
+  // Starting a child takes a fifth of the time of a whole mount.
+  if (staysOnDisks(path)) return look(path, fs);
   const outcome = await runChild(process.execPath, ["-e", PROBE, "--", path]);
   if (outcome.type === "timeout") return { state: "hung" };
   if (outcome.type === "missing" || outcome.status !== 0) {

@@ -32,9 +32,12 @@ export async function sweepUploads(folder: string, nowMs: number): Promise<void>
   }
 }
 
+let self: string | undefined;
+
 /** The name of an upload of this process that it calls `name`. */
 export function ownUploadName(name: string): string {
-  return `${process.pid}.${startTicks(process.pid) ?? 0}.${name}`;
+  self ??= `${process.pid}.${startTicks(process.pid) ?? 0}`;
+  return `${self}.${name}`;
 }
 
 /** Whether the process that the upload of this name belongs to still runs, as far as can be seen from here. */

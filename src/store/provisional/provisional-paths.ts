@@ -64,7 +64,10 @@ export class ProvisionalPaths implements ProvisionalObjects, DownloadWatcher {
   readonly #paths = new Map<string, ProvisionalPath>();
   readonly #byMark = new Map<string, ProvisionalPath>();
   /** Hashes of paths whose listing or NAR was wrong: they are shown when they are here. */
-  readonly #withdrawn = new LRUCache<string, true>({ max: WITHDRAWN_MAX });
+  readonly #withdrawn = new LRUCache<string, true>({
+    maxSize: WITHDRAWN_MAX,
+    sizeCalculation: () => 1,
+  });
   readonly #beginning = new SingleFlight<boolean>();
   readonly #parts = new SingleFlight<void>();
   readonly #closing = new AbortController();
