@@ -5,39 +5,41 @@ import { WIRE_BYTES, WireReader } from "../base/protobuf.js";
 
 const TAG_DATA = 8 + WIRE_BYTES;
 
-/** The message that holds `data`, with one copy. */
+/**
+ * The message that holds `data`, for grpc-js: it asks for the length and then copies the message behind its own
+ * header. Until then `data` must not change.
+ */
 export function encodeBlobChunk(data: Uint8Array): Buffer {
-  if (data.length === 0) return Buffer.alloc(0);
-  const header = headerOf(data);
-  const message = Buffer.allocUnsafe(header.length + data.length);
-  message.set(header);
-  message.set(data, header.length);
-  return message;
+  return data.length === 0 ? Buffer.alloc(0) : (new WrappedChunk(data) as unknown as Buffer);
 }
 
-/**
- * As {@link encodeBlobChunk} without a copy, for grpc-js and for content that nobody changes: it asks for
- * the length and then copies the message behind its own header.
- */
-export function wrapBlobChunk(data: Uint8Array): Buffer {
-  return data.length === 0 ? Buffer.alloc(0) : (new WrappedChunk(data) as unknown as Buffer);
+/** Calls `listener` when grpc-js has copied `message`, or at once where its memory is nobody's. */
+export function onceCopied(message: unknown, listener: () => void): void {
+  if (message instanceof WrappedChunk) message.onCopied = listener;
+  else listener();
 }
 
 /** As much of a Buffer as grpc-js uses of what it sends. */
 class WrappedChunk {
-  readonly byteLength: number;
+  readonly length: number;
+  onCopied = (): void => {};
   readonly #header: readonly number[];
   readonly #data: Uint8Array;
 
   constructor(data: Uint8Array) {
     this.#header = headerOf(data);
     this.#data = data;
-    this.byteLength = this.#header.length + data.length;
+    this.length = this.#header.length + data.length;
+  }
+
+  get byteLength(): number {
+    return this.length;
   }
 
   copy(target: Buffer, at: number): void {
     target.set(this.#header, at);
     target.set(this.#data, at + this.#header.length);
+    this.onCopied();
   }
 }
 

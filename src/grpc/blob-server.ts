@@ -68,7 +68,15 @@ async function put(
   context: CallContext,
 ): Promise<PutBlobResponse> {
   await using writer = await blobs.openWrite(context);
-  for await (const data of messages) await writer.write(data);
+  // Each message is written while the next one arrives.
+  let written = Promise.resolve();
+  for await (const data of messages) {
+    await written;
+    written = writer.write(data);
+    // Awaited in its turn.
+    written.catch(() => {});
+  }
+  await written;
   context.signal.throwIfAborted();
   return { digest: (await writer.close()).digest.bytes };
 }

@@ -45,7 +45,7 @@ import type {
   ListPathInfoRequest,
   ListPathInfoRequest__Output,
 } from "../gen/tvix/store/v1/ListPathInfoRequest.js";
-import { decodeBlobChunk, encodeBlobChunk, wrapBlobChunk } from "./blob-chunk-codec.js";
+import { decodeBlobChunk, encodeBlobChunk } from "./blob-chunk-codec.js";
 
 /** What the packages are called: `tvix.castore.v1` or `snix.castore.v1`, and so on. */
 export type Family = "tvix" | "snix";
@@ -165,6 +165,6 @@ export function serviceNames(family: Family): readonly string[] {
 
 const decodeRaw = (message: Buffer): Uint8Array => message;
 const CHUNK_REQUEST = { requestSerialize: encodeBlobChunk, requestDeserialize: decodeBlobChunk };
-const CHUNK_RESPONSE = { responseSerialize: wrapBlobChunk, responseDeserialize: decodeBlobChunk };
+const CHUNK_RESPONSE = { responseSerialize: encodeBlobChunk, responseDeserialize: decodeBlobChunk };
 const RAW_REQUEST = { requestSerialize: asBuffer, requestDeserialize: decodeRaw };
 const RAW_RESPONSE = { responseSerialize: asBuffer, responseDeserialize: decodeRaw };

@@ -4,6 +4,7 @@
 import type { Client, ClientWritableStream, Metadata, ServiceError } from "@grpc/grpc-js";
 import { abortError, throwIfAborted } from "../base/abort.js";
 import type { StoreError } from "../base/errors.js";
+import { onceCopied } from "./blob-chunk-codec.js";
 import { type StallError, stall } from "./call-stall.js";
 import type { ClientMethod } from "./client-method.js";
 
@@ -27,6 +28,7 @@ export class Upload<Message, Answer> {
   readonly #options: UploadOptions<Message, Answer>;
   readonly #answer: Promise<Answer>;
   readonly #call: ClientWritableStream<Buffer>;
+  #isOver = false;
   #failed = false;
   #waitingBytes = 0;
   #waitingMessages = 0;
@@ -58,6 +60,7 @@ export class Upload<Message, Answer> {
     const onAbort = (): void => this.#call.cancel();
     signal?.addEventListener("abort", onAbort);
     const over = (): void => {
+      this.#isOver = true;
       signal?.removeEventListener("abort", onAbort);
       clearTimeout(this.#timer);
       this.#wakeAll();
@@ -69,13 +72,18 @@ export class Upload<Message, Answer> {
   }
 
   /**
-   * Sends a message, encoded at once: its memory is free again. Waits while the server is slow.
+   * Sends a message, whose memory is free again when it resolves. Waits while the server is slow.
    *
    * @throws {StoreError} what the server said, when it ended the call.
    */
   async write(message: Message): Promise<void> {
     if (this.#failed) await this.#answer;
     const bytes = this.#options.method.requestSerialize(message);
+    let isCopied = false;
+    onceCopied(bytes, () => {
+      isCopied = true;
+      this.#wakeAll();
+    });
     this.#waitingBytes += bytes.length;
     this.#waitingMessages++;
     this.#watch();
@@ -86,8 +94,10 @@ export class Upload<Message, Answer> {
       this.#wakeAll();
     });
     while (
-      !this.#failed &&
-      (this.#waitingBytes > SEND_AHEAD_BYTES || this.#waitingMessages > SEND_AHEAD_MESSAGES)
+      !this.#isOver &&
+      (!isCopied ||
+        this.#waitingBytes > SEND_AHEAD_BYTES ||
+        this.#waitingMessages > SEND_AHEAD_MESSAGES)
     ) {
       await new Promise<void>((resolve) => this.#wake.add(resolve));
     }

@@ -428,6 +428,22 @@ describe("Backpressure", () => {
   });
 });
 
+describe("Memory that is written from", () => {
+  it("may be used again as soon as a write is over, the first one too", async () => {
+    const server = new MemoryBlobService();
+    const blobs = await connect(server);
+    await using writer = await blobs.openWrite();
+    const memory = Buffer.alloc(1024 * 1024);
+    for (let at = 0; at < large.length; at += memory.length) {
+      const piece = memory.subarray(0, large.copy(memory, 0, at));
+      await writer.write(piece);
+      memory.fill(0xff);
+    }
+    expect((await writer.close()).digest.equals(digests.large)).toBe(true);
+    expect(await server.has(digests.large)).toBe(true);
+  });
+});
+
 describe("A server that knows chunks", () => {
   it("is asked for those that a part lies in, and each is checked", async () => {
     const blobs = new MemoryBlobService();

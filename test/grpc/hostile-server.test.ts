@@ -11,11 +11,11 @@ import { type BlobService, type CallOptions, putBlob } from "../../src/castore/b
 import { B3Digest } from "../../src/castore/digest.js";
 import type { Directory } from "../../src/castore/directory.js";
 import { directoryFrom } from "../../src/castore/directory-codec.js";
-import { encodeBlobChunk } from "../../src/grpc/blob-chunk-codec.js";
 import { serviceDefinitions } from "../../src/grpc/definitions.js";
 import { MESSAGE_BYTES_MAX } from "../../src/grpc/server.js";
 import { bytes, noise } from "../support/bytes.js";
 import { DIRECTORY } from "../vectors/directories.js";
+import { encodeBlobChunk } from "./support/blob-chunk.js";
 import { callsOf, contentIn, digestIn } from "./support/messages.js";
 import { RawClient } from "./support/raw-client.js";
 import { localServices, memoryServices, serve } from "./support/serve.js";

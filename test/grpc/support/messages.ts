@@ -1,8 +1,9 @@
 /**
  * Requests and answers as bytes, by protobufjs and the definitions in protos/.
  */
-import { decodeBlobChunk, encodeBlobChunk } from "../../../src/grpc/blob-chunk-codec.js";
+import { decodeBlobChunk } from "../../../src/grpc/blob-chunk-codec.js";
 import { type Family, serviceDefinitions } from "../../../src/grpc/definitions.js";
+import { encodeBlobChunk } from "./blob-chunk.js";
 import type { RawAnswer, RawClient } from "./raw-client.js";
 
 const NO_BYTES = Buffer.alloc(0);
