@@ -13,7 +13,7 @@ import type { PathInfo } from "../store/path-info.js";
 import { STORE_DIR, StorePath } from "../store/store-path.js";
 import type { Encoders } from "./encoders.js";
 import type { Exchange } from "./exchange.js";
-import { NAR_TYPE, narResource } from "./nar-resource.js";
+import { NAR_TYPE, NarResources } from "./nar-resource.js";
 import { nodeFromUrl, parseNarFileName } from "./nar-url.js";
 import { narinfoResource } from "./narinfo-resource.js";
 import { absent, type Reply, textReply } from "./reply.js";
@@ -35,9 +35,11 @@ export interface DownloadOptions {
 
 export class DownloadHandlers {
   readonly #options: DownloadOptions;
+  readonly #nars: NarResources;
 
   constructor(options: DownloadOptions) {
     this.#options = options;
+    this.#nars = new NarResources(options.services);
   }
 
   cacheInfo({ headers }: Exchange): Reply {
@@ -81,8 +83,8 @@ export class DownloadHandlers {
     if (node === undefined) return absent();
     const narSize = target.query.get("narsize") ?? "";
     if (!/^\d{1,20}$/.test(narSize)) return textReply(400, "narsize=BYTES is missing");
-    const { services, responder } = this.#options;
-    const resource = await narResource(node, services, { signal });
+    const { responder } = this.#options;
+    const resource = await this.#nars.get(node, { signal });
     if (String(resource.size) === narSize) return responder.reply(resource, headers);
     return textReply(400, `The NAR has ${resource.size} bytes, not narsize=${narSize}`);
   }
@@ -98,7 +100,7 @@ export class DownloadHandlers {
     const narSha256 = known?.narSha256 ?? file.fileSha256;
     const record = await findNarRoot(narSha256, services.nars, calculator, { signal });
     if (record === undefined) return absent();
-    const resource = await narResource(record.node, services, { signal });
+    const resource = await this.#nars.get(record.node, { signal });
     if (compression === "none") return responder.reply(resource, headers);
     // The client that uploaded it remembers it so, and unpacks whatever unpacks to the same NAR.
     if (!isWritable(compression)) return absent();

@@ -62,6 +62,11 @@ export class SeekableNar {
     return new SeekableNar(root, services, sizes, await sizes.measure(root, options));
   }
 
+  /** For how many different directories a number is kept. */
+  get directoryCount(): number {
+    return this.#sizes.directoryCount;
+  }
+
   /**
    * The bytes of `range`, piece by piece; what lies beyond the end of the NAR is left out. Of a blob that is
    * read in part only the length can be checked.

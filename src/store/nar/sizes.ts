@@ -43,6 +43,10 @@ export class NarSizes {
     this.#directories = directories;
   }
 
+  get directoryCount(): number {
+    return this.#known.size;
+  }
+
   /**
    * Measures the NAR of `root`.
    *
