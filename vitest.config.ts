@@ -9,12 +9,14 @@ const mounts = [
   "test/fuse/session.kernel.test.ts",
 ];
 /** Tests of commands, and with a browser, as processes of their own; two at a time do not disturb each other. */
-const commands = {
-  include: ["test/cli/**/*.test.ts", "test/**/*.browser.test.ts", ...mounts],
-  exclude: ["test/cli/memory.test.ts"],
-};
-/** Tests that mount through the kernel or measure: they share /dev/fuse, memory and time. */
-const system = ["test/cli/memory.test.ts", "test/torture/**/*.test.ts", "test/**/*.kernel.test.ts"];
+const commands = [
+  "test/cli/**/*.test.ts",
+  "test/torture/killed-import.test.ts",
+  "test/**/*.browser.test.ts",
+  ...mounts,
+];
+/** Tests that mount through the kernel in their own process or need much of the machine: one at a time. */
+const system = ["test/**/*.kernel.test.ts"];
 
 export default defineConfig({
   test: {
@@ -32,12 +34,12 @@ export default defineConfig({
           // A process for each file would spend half of its time on loading the program.
           isolate: false,
           include: ["test/**/*.test.ts"],
-          exclude: [...system, ...commands.include],
+          exclude: [...system, ...commands],
         },
       },
       {
         extends: true,
-        test: { name: "commands", isolate: false, ...commands, sequence: { groupOrder: 1 } },
+        test: { name: "commands", isolate: false, include: commands, sequence: { groupOrder: 1 } },
       },
       {
         extends: true,
