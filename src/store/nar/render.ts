@@ -64,15 +64,20 @@ export async function* renderNar(
         break;
       case "file":
         writer.startFile(place.node.size, place.node.executable);
-        for await (const piece of content ?? readFile(place, place.node, blobs, options)) {
-          writer.write(piece);
-          yield* ready.splice(0);
+        if (content !== undefined) {
+          for (const piece of content) writer.write(piece);
+        } else {
+          for await (const piece of readFile(place, place.node, blobs, options)) {
+            writer.write(piece);
+            if (ready.length > 0) yield* ready.splice(0);
+          }
         }
         writer.endFile();
         break;
     }
     if (place.depth > 0 && place.node.type !== "directory") writer.endEntry();
-    yield* ready.splice(0);
+    // Yielding nothing would take as long as all the rest of a small file.
+    if (ready.length > 0) yield* ready.splice(0);
   }
   closeDownTo(0);
   writer.finish();
