@@ -6,7 +6,7 @@ import type { Blobs, Digest, StoreClient } from "./store-client.js";
 
 export const MIB = 1024 * 1024;
 /** Of large blobs, in all streams together. */
-const LARGE_MIB = 64;
+const LARGE_MIB = 256;
 const CALLS = 2000;
 const CALLS_IN_FLIGHT = 32;
 export const DIRECTORIES = 50_051;
