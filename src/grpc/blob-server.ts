@@ -70,11 +70,16 @@ async function put(
   await using writer = await blobs.openWrite(context);
   // Each message is written while the next one arrives.
   let written = Promise.resolve();
-  for await (const data of messages) {
-    await written;
-    written = writer.write(data);
-    // Awaited in its turn.
-    written.catch(() => {});
+  try {
+    for await (const data of messages) {
+      await written;
+      written = writer.write(data);
+      // Awaited in its turn.
+      written.catch(() => {});
+    }
+  } finally {
+    // A writer that is let go of in the middle of a write would leave its file behind.
+    await Promise.allSettled([written]);
   }
   await written;
   context.signal.throwIfAborted();

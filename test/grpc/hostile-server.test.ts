@@ -14,6 +14,7 @@ import { directoryFrom } from "../../src/castore/directory-codec.js";
 import { serviceDefinitions } from "../../src/grpc/definitions.js";
 import { MESSAGE_BYTES_MAX } from "../../src/grpc/server.js";
 import { bytes, noise } from "../support/bytes.js";
+import { Gate, WatchedBlobService } from "../support/watched-services.js";
 import { DIRECTORY } from "../vectors/directories.js";
 import { encodeBlobChunk } from "./support/blob-chunk.js";
 import { callsOf, contentIn, digestIn } from "./support/messages.js";
@@ -190,6 +191,26 @@ describe("an upload", () => {
       await server.stop(0);
     },
   );
+
+  it("that is cancelled in the middle of a write leaves nothing behind", async () => {
+    const services = await localServices();
+    const gate = new Gate("write");
+    const blobs = new WatchedBlobService(services.blobs, gate.hook);
+    const { server, target } = await serve({ services: { ...services, blobs } });
+    const client = new RawClient(target);
+    const { stream, done } = client.startUpload(BLOBS.Put.path);
+    stream.write(encodeBlobChunk(noise(MIB)));
+    await vi.waitUntil(() => gate.arrived === 1, PATIENCE);
+    stream.cancel();
+    expect((await done).status).toBe("CANCELLED");
+    // The server learns of it.
+    await callsOf("tvix", client).stat(Buffer.alloc(32));
+    await settled(() => gate.arrived);
+    gate.open();
+    expect(await settled(() => readdirSync(services.store.layout.tmp).length)).toBe(0);
+    client.close();
+    await server.stop(0);
+  });
 
   it("may send a megabyte before it is taken, not just what HTTP/2 starts with", async () => {
     const { target } = await serve();
