@@ -50,7 +50,7 @@ export function jsonEntry(entry: ListedEntry): JsonEntry {
   }
 }
 
-/** For the entries of a folder: any name is a key of its own, `__proto__` too. */
+/** For the entries of a folder: each name is a key of its own, `__proto__` too. */
 export function noEntries(): Record<string, JsonEntry> {
   return Object.create(null) as Record<string, JsonEntry>;
 }

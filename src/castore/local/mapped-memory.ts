@@ -8,7 +8,7 @@
 import { readFileSync } from "node:fs";
 import { libc } from "../../base/libc.js";
 
-/** How much may be resident. Letting go of pages that are read over and over takes longer than reading them. */
+/** How much of the map may be resident. Letting go of pages that are read over and over takes longer than reading them. */
 const READ_RESIDENT_BYTES_MAX = 128 * 1024 * 1024;
 /** What was written is seldom read by the one who wrote it. */
 const WRITE_RESIDENT_BYTES_MAX = 64 * 1024 * 1024;

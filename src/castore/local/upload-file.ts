@@ -32,12 +32,13 @@ export async function sweepUploads(folder: string, nowMs: number): Promise<void>
   }
 }
 
-let self: string | undefined;
+/** This process, as its uploads begin. It stays the same, and takes a file in /proc to find out. */
+let ownMark: string | undefined;
 
 /** The name of an upload of this process that it calls `name`. */
 export function ownUploadName(name: string): string {
-  self ??= `${process.pid}.${startTicks(process.pid) ?? 0}`;
-  return `${self}.${name}`;
+  ownMark ??= `${process.pid}.${startTicks(process.pid) ?? 0}`;
+  return `${ownMark}.${name}`;
 }
 
 /** Whether the process that the upload of this name belongs to still runs, as far as can be seen from here. */

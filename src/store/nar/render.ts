@@ -76,7 +76,7 @@ export async function* renderNar(
         break;
     }
     if (place.depth > 0 && place.node.type !== "directory") writer.endEntry();
-    // Yielding nothing would take as long as all the rest of a small file.
+    // `yield*` of nothing is awaited as well, which takes a quarter of the time of small files.
     if (ready.length > 0) yield* ready.splice(0);
   }
   closeDownTo(0);

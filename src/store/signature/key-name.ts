@@ -6,7 +6,7 @@ const NAME_LENGTH_MAX = 255;
 
 /**
  * Whether a key may be called `name`: keys and signatures are lines with a colon after the name, lists of
- * keys are separated by blanks. Nix asks for no more, so `_`, `+` and `/` are as good as any letter.
+ * keys are separated by blanks. Nix asks for no more, so `_`, `+` and `/` will do, like letters.
  */
 export function isKeyName(name: string): boolean {
   return name.length <= NAME_LENGTH_MAX && /^[^:\s\p{C}]+$/u.test(name);
