@@ -59,8 +59,9 @@ class ZstdDecoder implements SystemDecoder {
   }
 
   async step(input: Uint8Array, output: Uint8Array, isLast: boolean): Promise<Step> {
-    if (isLast && !this.#isInside) {
-      if (this.#framesEnded === 0) throw truncated("zstd");
+    if (input.length === 0 && !this.#isInside) {
+      // The library would take it for the beginning of another frame.
+      if (isLast && this.#framesEnded === 0) throw truncated("zstd");
       return { takenBytes: 0, givenBytes: 0 };
     }
     point(this.#input, this.#library.address(input), input.length);

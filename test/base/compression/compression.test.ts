@@ -46,14 +46,16 @@ const UNTOOLS: Readonly<Record<string, (content: Buffer) => Buffer>> = {
   br: (content) => brotliDecompressSync(content),
 };
 
+async function pack(compression: Compression, content: Buffer): Promise<Buffer> {
+  if (compression !== "zstd") return TOOLS[compression](content);
+  return await collect(compress("zstd", split(content)));
+}
+
 const compressed = new Map<Compression, Buffer>();
 async function sample(compression: Compression): Promise<Buffer> {
   let bytes = compressed.get(compression);
   if (bytes === undefined) {
-    bytes =
-      compression === "zstd"
-        ? await collect(compress("zstd", split(CONTENT)))
-        : TOOLS[compression](CONTENT);
+    bytes = await pack(compression, CONTENT);
     compressed.set(compression, bytes);
   }
   return bytes;
@@ -96,6 +98,16 @@ describe.each([
     const bytes = await sample(name);
     for (const length of [64 * 1024, 1000, bytes.length]) {
       expect((await unpack(name, bytes, length)).equals(CONTENT)).toBe(true);
+    }
+  });
+
+  it.each(real)("gives %s of a length that fills all the room there is", async (name) => {
+    for (const length of [256 * 1024, MIB]) {
+      const content = noise(length);
+      const bytes = await pack(name, content);
+      for (const cut of [64 * 1024, bytes.length]) {
+        expect((await unpack(name, bytes, cut)).equals(content)).toBe(true);
+      }
     }
   });
 
