@@ -13,6 +13,11 @@ export interface DecompressOptions {
   readonly bytesMax: number;
   /** How much memory the content may ask a decompressor to keep for looking back; 128 MiB unless told. */
   readonly windowBytesMax?: number;
+  /**
+   * The caller is done with a piece by the time 512 KiB more have come, the memory of which may be used again then.
+   * Without, a large content leaves so much memory behind that collecting it takes longer than decompressing.
+   */
+  readonly transient?: boolean;
   /** Without the libraries of this system, as where it has none. */
   readonly portable?: boolean;
 }
@@ -51,14 +56,19 @@ const SYSTEM_DECODERS: Readonly<
 export async function* decompress(
   compression: Compression,
   source: AsyncIterable<Uint8Array>,
-  { bytesMax, windowBytesMax = WINDOW_BYTES_MAX, portable = false }: DecompressOptions,
+  {
+    bytesMax,
+    windowBytesMax = WINDOW_BYTES_MAX,
+    transient = false,
+    portable = false,
+  }: DecompressOptions,
 ): AsyncGenerator<Uint8Array> {
   let length = 0;
   const decoder = portable ? undefined : SYSTEM_DECODERS[compression]?.(windowBytesMax);
   const pieces =
     decoder === undefined
       ? DECOMPRESSORS[compression](source, windowBytesMax)
-      : throughDecoder(decoder, source);
+      : throughDecoder(decoder, source, transient);
   for await (const piece of pieces) {
     length += piece.length;
     if (length > bytesMax) {

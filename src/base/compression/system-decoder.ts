@@ -27,15 +27,23 @@ const OUTPUT_BYTES = 1024 * 1024;
 
 const NOTHING = new Uint8Array(0);
 
-/** What `decoder`, which is closed at the end, makes of `source`. Pieces are the caller's to keep. */
+/**
+ * What `decoder`, which is closed at the end, makes of `source`. With `transient`, the memory of a piece is used
+ * again once 512 KiB more have come; without, pieces are the caller's to keep.
+ */
 export async function* throughDecoder(
   decoder: SystemDecoder,
   source: AsyncIterable<Uint8Array>,
+  transient: boolean,
 ): AsyncGenerator<Uint8Array> {
+  let memory: Uint8Array = NOTHING;
   let room: Uint8Array = NOTHING;
   async function* put(piece: Uint8Array, isLast: boolean): AsyncGenerator<Uint8Array> {
     for (let rest = piece; ; ) {
-      if (room.length === 0) room = Buffer.allocUnsafeSlow(OUTPUT_BYTES);
+      if (room.length === 0) {
+        if (!transient || memory.length === 0) memory = Buffer.allocUnsafeSlow(OUTPUT_BYTES);
+        room = memory;
+      }
       const output = room.subarray(0, STEP_BYTES_MAX);
       const { takenBytes, givenBytes } = await decoder.step(rest, output, isLast);
       rest = rest.subarray(takenBytes);

@@ -21,9 +21,10 @@ export interface NarIngestOptions extends NarReaderOptions {
 }
 
 /**
- * Stores the tree of the NAR that `source` gives, in chunks of any size that do not change afterwards. When
- * it resolves, all of the tree is as durable as the targets make it; whether it has the right hash is for the caller to judge. When it
- * fails, `source` has been let go of; some blobs and directories may stay, with nothing that refers to them.
+ * Stores the tree of the NAR that `source` gives, in chunks of any size that do not change until 512 KiB more
+ * have come. When it resolves, all of the tree is as durable as the targets make it; whether it has the right
+ * hash is for the caller to judge. When it fails, `source` has been let go of; some blobs and directories may
+ * stay, with nothing that refers to them.
  *
  * @throws {StoreError} `invalid-argument` for a malformed NAR, as `NarReader`; `aborted` when the signal
  *   fires; and whatever the source or the targets throw.

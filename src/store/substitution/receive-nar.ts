@@ -40,7 +40,7 @@ export async function receiveNar(
   const file = new NarFile(narinfo, source, onBytes);
   let tree: IngestedTree;
   try {
-    const nar = decompress(compression, file, { bytesMax: narSizeMax });
+    const nar = decompress(compression, file, { bytesMax: narSizeMax, transient: true });
     tree = await ingestNar(nar, targets, { ...options, narSizeMax });
   } catch (error) {
     throw explained(narinfo, file, error);

@@ -111,6 +111,27 @@ describe.each([
     }
   });
 
+  it.runIf(!portable).each(["xz", "zstd"] as const)(
+    "keeps 512 KiB of %s when it may use the memory of its pieces again",
+    async (name) => {
+      const content = noise(3 * MIB);
+      const kept: Uint8Array[] = [];
+      const memories = new Set<ArrayBufferLike>();
+      let given = 0;
+      const options = { bytesMax: content.length, transient: true };
+      for await (const piece of open(name, split(await pack(name, content)), options)) {
+        kept.push(piece);
+        memories.add(piece.buffer);
+        given += piece.length;
+        if (kept.length > 8) kept.shift();
+        const last = Buffer.concat(kept).subarray(-512 * 1024);
+        expect(last.equals(content.subarray(given - last.length, given))).toBe(true);
+      }
+      expect(given).toBe(content.length);
+      expect(memories.size).toBe(1);
+    },
+  );
+
   it.each(names)("takes %s byte by byte", async (name) => {
     const bytes = greeting(name);
     expect((await unpack(name, bytes, 1)).equals(GREETING)).toBe(true);

@@ -2,11 +2,13 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StoreError } from "../../../src/base/errors.js";
+import { LocalStore } from "../../../src/castore/local/store.js";
 import { importNar } from "../../../src/store/import/import-nar.js";
 import { ingestNar } from "../../../src/store/nar/ingest.js";
 import { renderNar } from "../../../src/store/nar/render.js";
 import { MemoryPathInfoService } from "../../../src/store/path-info/memory.js";
 import { collect, noise } from "../../support/bytes.js";
+import { temporaryFolder } from "../../support/temp.js";
 import {
   failFrom,
   OUTAGE,
@@ -38,6 +40,21 @@ async function* asSource(chunks: Iterable<Uint8Array>): AsyncGenerator<Uint8Arra
   yield* chunks;
 }
 
+/** Pieces whose memory is written over as soon as `keptBytes` have come after them. */
+async function* usedAgain(
+  bytes: Buffer,
+  pieceBytes: number,
+  keptBytes: number,
+): AsyncGenerator<Uint8Array> {
+  const given: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += pieceBytes) {
+    const piece = Buffer.from(bytes.subarray(at, at + pieceBytes));
+    given.push(piece);
+    if (given.length * pieceBytes > keptBytes + pieceBytes) given.shift()?.fill(0xaa);
+    yield piece;
+  }
+}
+
 describe("ingestNar()", () => {
   it.each(NAR_FIXTURES)("finds the published hash of $title", async ({ tree, length, sha256 }) => {
     const services = memoryServices();
@@ -58,6 +75,23 @@ describe("ingestNar()", () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it("is done with a piece once 512 KiB more have come", async () => {
+    const large = narOf(
+      directory({
+        a: file(noise(3_000_000)),
+        b: directory({ ["n".repeat(255)]: symlink("t".repeat(4095)), d: file("small", true) }),
+        c: file(noise(700_000, 2)),
+      }),
+    );
+    await using store = await LocalStore.open(temporaryFolder());
+    for (const services of [memoryServices(), store]) {
+      for (const pieceBytes of [1000, 5000, 256 * 1024]) {
+        const { node } = await ingestNar(usedAgain(large, pieceBytes, 512 * 1024), services);
+        expect((await collect(renderNar(node, services))).equals(large)).toBe(true);
+      }
+    }
   });
 
   it.each(MALFORMED_NARS)("refuses $title, and no path info appears", async ({ nar }) => {
