@@ -108,7 +108,7 @@ function commandLine(words: readonly string[]): Argv {
     .strict()
     .demandCommand(1, "Say what to do")
     .epilogue(EXIT_CODES)
-    .wrap(Math.min(isTerminal ? process.stdout.columns : 100, 100))
+    .wrap(helpColumns(words))
     .exitProcess(false)
     .locale("en")
     // Its types do not know of plurals.
@@ -130,6 +130,15 @@ function commandLine(words: readonly string[]): Argv {
     (inner) => inner.example("source <($0 completion)", "in ~/.bashrc").epilogue(EXIT_CODES),
     () => void line.showCompletionScript(),
   );
+}
+
+/**
+ * Yargs makes the help of each command, whether it is asked for or not: laying it out takes longer than the rest of
+ * reading the command line.
+ */
+function helpColumns(words: readonly string[]): number | null {
+  if (!words.some((word) => word.startsWith("--help"))) return null;
+  return Math.min(isTerminal ? process.stdout.columns : 100, 100);
 }
 
 /** What follows `--` are paths, which yargs would lose: they go without it, and `--x` as `./--x`. */

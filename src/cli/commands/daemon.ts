@@ -27,7 +27,7 @@ export function builder(yargs: Argv): Argv {
       withEnvironment({
         ...STORE_OPTIONS,
         "listen-address": {
-          alias: "l",
+          alias: ["l", "listen"],
           describe: LISTEN_ADDRESS_FORMS,
           type: "string",
           array: true,
