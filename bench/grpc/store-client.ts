@@ -44,8 +44,8 @@ export interface StoreClient {
 }
 
 // As `tvix-store copy` does.
-const { keepFreedMemory } = await load<{ keepFreedMemory(): void }>("base/libc.js");
-keepFreedMemory();
+const { prepareForBulk } = await load<{ prepareForBulk(): void }>("base/bulk-memory.js");
+prepareForBulk();
 
 interface Channel {
   close(): void;

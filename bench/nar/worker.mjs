@@ -6,7 +6,7 @@
  *   worker.mjs STORE-DIR
  */
 import { closeSync, openSync } from "node:fs";
-import { keepFreedMemory } from "../../dist/base/libc.js";
+import { prepareForBulk } from "../../dist/base/bulk-memory.js";
 import { readInTurn } from "../../dist/cli/input.js";
 import { writeAll } from "../../dist/cli/output.js";
 import { openServices } from "../../dist/cli/services.js";
@@ -16,7 +16,7 @@ import { renderNar } from "../../dist/store/nar/render.js";
 import { restoreNar } from "../../dist/store/nar/restore.js";
 
 // As servers do.
-keepFreedMemory();
+prepareForBulk();
 const services = await openServices({ storeDir: process.argv[2] }, { create: false });
 
 async function perform(task) {

@@ -44,29 +44,6 @@ export function libc(): LibC {
   return loaded;
 }
 
-/** Memory is asked of the system, and given back to it, when this much is missing, or free. */
-const KEPT_BYTES = 128 * 1024 * 1024;
-/** The most that glibc takes: larger buffers are given back as soon as they are free. */
-const HEAP_BUFFER_BYTES_MAX = 32 * 1024 * 1024;
-const M_TRIM_THRESHOLD = -1;
-const M_MMAP_THRESHOLD = -3;
-
-/**
- * Has memory that large buffers leave behind kept for the next ones. Left to itself the C library gives it back
- * to the system, which then takes longer to find new pages than it takes to fill them. For programs that move much,
- * for long.
- */
-export function keepFreedMemory(): void {
-  try {
-    const koffi = require("koffi") as typeof import("koffi");
-    const mallopt = koffi.load(null).func("int mallopt(int parameter, int value)");
-    mallopt(M_MMAP_THRESHOLD, HEAP_BUFFER_BYTES_MAX);
-    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
-  } catch {
-    // Other C libraries have no such function, and it is only about speed.
-  }
-}
-
 let loaded: LibC | undefined;
 
 function load(): LibC {

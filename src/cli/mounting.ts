@@ -1,8 +1,9 @@
 /**
  * What `tvix-store mount` does once its threads are on their way.
  */
+
+import { prepareForBulk } from "../base/bulk-memory.js";
 import { messageOf } from "../base/errors.js";
-import { keepFreedMemory } from "../base/libc.js";
 import type { Logger } from "../base/log.js";
 import type { MountEngine } from "../fuse/engine.js";
 import { FirstEngine } from "../fuse/first-engine.js";
@@ -47,7 +48,7 @@ export async function runMount(
   const { engine, passthrough } = options;
   const { store } = projection;
   const isFetching = hasFarServices(store);
-  if (isFetching) keepFreedMemory();
+  if (isFetching) prepareForBulk();
   if (isFetching && engine === "fuse-native") {
     throw new UsageError("--engine fuse-native shows local stores only; use --engine kernel");
   }

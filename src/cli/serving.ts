@@ -2,7 +2,7 @@
  * Serving a store to other programs, for the commands that do: over gRPC, as a binary cache over HTTP, and the
  * figures of both.
  */
-import { keepFreedMemory } from "../base/libc.js";
+import { prepareForBulk } from "../base/bulk-memory.js";
 import type { Logger } from "../base/log.js";
 import type { ListenAddress } from "../grpc/listen-address.js";
 import type { StoreServices } from "../grpc/path-info-server.js";
@@ -29,7 +29,7 @@ export async function startServing(
   store: StoreServices & ServedStore,
   log: Logger,
 ): Promise<Serving> {
-  keepFreedMemory();
+  prepareForBulk();
   const metrics = options.metrics && new (await import("./metrics-server.js")).MetricsServer();
   const running: Serving[] = [];
   const stop = async (drainMs: number): Promise<void> => {

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { Argv } from "yargs";
+import { prepareForBulk } from "../../base/bulk-memory.js";
 import { messageOf, StoreError } from "../../base/errors.js";
-import { keepFreedMemory } from "../../base/libc.js";
 import { CacheFolder } from "../../store/binary-cache/cache-folder.js";
 import { CacheTarget } from "../../store/binary-cache/cache-target.js";
 import { closureOf } from "../../store/closure.js";
@@ -100,7 +100,7 @@ interface Ends {
 
 export async function handler(options: CopyArguments): Promise<void> {
   checkArguments(options);
-  keepFreedMemory();
+  prepareForBulk();
   const references = options.paths.map(parsePathArgument);
   const results = await interruptible(async (signal) => {
     const ends = { options, references, signal };
