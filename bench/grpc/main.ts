@@ -15,6 +15,7 @@ import { prepare } from "./prepare.js";
 import { type Measured, type MemoryState, report } from "./report.js";
 import { startServer } from "./server.js";
 import { connectStore } from "./store-client.js";
+import { WrittenFiles } from "./written-files.js";
 
 const ROUNDS = Number(process.env["TVIX_BENCH_ROUNDS"] ?? 5);
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -25,7 +26,8 @@ process.on("SIGINT", () => process.exit(130));
 process.on("SIGTERM", () => process.exit(143));
 
 const sockets = { ours: join(folder, "ours"), bare: join(folder, "bare") };
-const store = ["--store-dir", join(folder, "store"), "--log-level", "error"];
+const storeFolder = join(folder, "store");
+const store = ["--store-dir", storeFolder, "--log-level", "error"];
 const listen = ["-l", `unix:${sockets.ours}`, "-l", "127.0.0.1:0"];
 const daemon = await startServer([CLI, "daemon", ...store, ...listen], sockets.ours);
 const echo = await startServer(
@@ -40,6 +42,7 @@ try {
   }));
   say("Filling the store");
   const stored = await prepare((transports[0] as (typeof transports)[0]).ours);
+  const written = new WrittenFiles(storeFolder);
   const measured: Measured[] = linesFor(stored).flatMap((line) =>
     transports.map(({ transport }) => ({ line, transport, ours: [], bare: [] })),
   );
@@ -56,6 +59,7 @@ try {
         else await each.line.bare(clients.bare);
         const rate = each.line.amount / ((performance.now() - started) / 1000);
         if (round >= 0) each[who].push(rate);
+        written.remove();
       }
     }
     const residentMib = process.memoryUsage.rss() / 2 ** 20;

@@ -45,7 +45,7 @@ export function report(
     `comes with. Numbers are medians of ${rounds} rounds, the ratio is the median of the ratios within each round.`,
     "",
     "Ours does on top: BLAKE3 of all content on both sides, reading and writing files, protobuf. Each blob that is written is",
-    "new. The store is in memory (tmpfs), so that no disk is waited for.",
+    "new, and removed when it has been measured. The store is in memory (tmpfs), so that no disk is waited for.",
     "",
     `Machine: ${machine}.`,
     ...pressureLines(cpuPressure),
