@@ -2,7 +2,6 @@
  * What `tvix-store mount` does once its threads are on their way.
  */
 
-import { prepareForBulk } from "../base/bulk-memory.js";
 import { messageOf } from "../base/errors.js";
 import type { Logger } from "../base/log.js";
 import type { MountEngine } from "../fuse/engine.js";
@@ -47,9 +46,7 @@ export async function runMount(
   const prefetched = options.prefetch.map(parsePathArgument);
   const { engine, passthrough } = options;
   const { store } = projection;
-  const isFetching = hasFarServices(store);
-  if (isFetching) prepareForBulk();
-  if (isFetching && engine === "fuse-native") {
+  if (hasFarServices(store) && engine === "fuse-native") {
     throw new UsageError("--engine fuse-native shows local stores only; use --engine kernel");
   }
   if (prefetched.length > 0 && (store.substituter ?? []).length === 0) {

@@ -1,6 +1,7 @@
 /**
  * Services on other machines, or in other processes. Loaded when one is named: gRPC takes a while to load.
  */
+import { prepareForBulk } from "../base/bulk-memory.js";
 import { StoreError } from "../base/errors.js";
 import { GrpcBlobService } from "../grpc/blob-client.js";
 import { Channel, type ClientIdentity } from "../grpc/channel.js";
@@ -13,6 +14,10 @@ import { readIdentityFile, readSecretFile } from "./identity-file.js";
 /** Each server is connected to once, whichever services it offers. */
 export class RemoteServices {
   readonly #channels = new Map<string, Channel>();
+
+  constructor() {
+    prepareForBulk();
+  }
 
   blobs(address: GrpcAddress): GrpcBlobService {
     return new GrpcBlobService(this.#channel(address));

@@ -1,5 +1,4 @@
 import type { Argv } from "yargs";
-import { prepareForBulk } from "../../base/bulk-memory.js";
 import { interruptible } from "../interruption.js";
 import { JSON_OPTION, STORE_OPTIONS, withEnvironment } from "../options.js";
 import { printJson } from "../output.js";
@@ -42,7 +41,6 @@ export function builder(yargs: Argv): Argv {
 }
 
 export async function handler(options: PrefetchArguments): Promise<void> {
-  prepareForBulk();
   const references = options.paths.map(parsePathArgument);
   await using services = await openServices(options, { create: false });
   const { substitution } = services;
