@@ -62,6 +62,10 @@ export interface CallOptions {
   readonly deadlineMs?: number;
 }
 
+/** How the library words that a connection failed, around what it failed with. */
+const NO_CONNECTION =
+  /^No connection established\. Last error: (?:Error: )?(.*)\. Resolution note: .*$/s;
+
 /** Calls fail with the `StoreError` their status stands for, or with `aborted` when their signal fires. */
 export class Channel implements Disposable {
   readonly address: string;
@@ -221,7 +225,7 @@ export class Channel implements Disposable {
 
   #failure(path: string, error: ServiceError | StallError): StoreError {
     const method = path.slice(path.lastIndexOf(".") + 1).replace("/", ".");
-    const details = error.details === "" ? (status[error.code] ?? error.code) : error.details;
+    const details = error.details.replace(NO_CONNECTION, "$1") || status[error.code] || error.code;
     return new StoreError(
       errorCodeOf(error.code),
       `${method} at ${this.address} failed: ${details}`,
