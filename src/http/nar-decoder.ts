@@ -7,7 +7,7 @@ import { StoreError } from "../base/errors.js";
 
 export interface DecodedNar {
   readonly compression: Compression;
-  /** The NAR. Whoever stops reading early lets go of the source. */
+  /** The NAR, in pieces that last until 512 KiB more have come. Whoever stops reading early lets go of the source. */
   readonly content: AsyncIterable<Uint8Array>;
 }
 
@@ -31,16 +31,17 @@ export async function decodeNar(
   suffix: string,
   bytesMax: number,
 ): Promise<DecodedNar> {
+  const options = { bytesMax, transient: true };
   if (suffix !== "") {
     const compression = SUFFIXES.get(suffix);
     if (compression !== undefined) {
-      return { compression, content: decompress(compression, source, { bytesMax }) };
+      return { compression, content: decompress(compression, source, options) };
     }
     throw new StoreError("unsupported", `NARs compressed as .${suffix} are not taken`);
   }
   const { head, whole } = await peek(source, GZIP_MAGIC.length);
   const compression = head.equals(GZIP_MAGIC) ? "gzip" : "none";
-  return { compression, content: decompress(compression, whole, { bytesMax }) };
+  return { compression, content: decompress(compression, whole, options) };
 }
 
 /** The first `length` bytes, fewer when there are no more, and everything from the beginning. */
