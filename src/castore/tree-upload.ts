@@ -74,7 +74,10 @@ export class TreeUpload {
 
   endDirectory(): void {
     const { name, entries } = this.#stack.pop() as OpenDirectory;
-    this.#add(name, this.#storeDirectory(entries));
+    this.#add(
+      name,
+      this.#pending.run(() => this.#storeDirectory(entries)),
+    );
   }
 
   symlink(name: Uint8Array, target: Uint8Array): void {
@@ -114,9 +117,10 @@ export class TreeUpload {
     return node;
   }
 
-  /** Waits until nothing is under way any more, whatever came of it. */
+  /** Waits until nothing is under way any more, whatever came of it, and gives up what is not finished. */
   async settle(): Promise<void> {
     await this.#pending.settle();
+    await this.#putter[Symbol.asyncDispose]();
   }
 
   async #storeDirectory(pending: readonly PendingEntry[]): Promise<Node> {

@@ -52,6 +52,8 @@ export async function* readInTurn(file: number): AsyncGenerator<Uint8Array> {
       const { buffer, bytesRead } = await next;
       if (bytesRead === 0) return;
       next = fill(turn);
+      // It may fail while nobody waits for it.
+      next.catch(() => {});
       yield buffer.subarray(0, bytesRead);
     }
   } finally {

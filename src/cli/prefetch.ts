@@ -66,7 +66,7 @@ export async function runPrefetch(
     for (const { narinfo } of missing) {
       await pool.ready();
       const fetching = pool.run(async () => {
-        const found = await substitution.get(narinfo.storePath.hash, signal && { signal });
+        const found = await substitution.getWhole(narinfo.storePath.hash, signal && { signal });
         if (found === undefined) throw vanished(String(narinfo.storePath));
         count++;
         onProgress({ count, bytes });

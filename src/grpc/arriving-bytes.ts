@@ -44,7 +44,8 @@ export class ArrivingBytes {
       start: (next) =>
         next({
           onReceiveMessage: (message, proceed) => {
-            delivered = arriving;
+            // Several may have come in one chunk, which is not done with before the last of them.
+            delivered += arriving;
             arriving = 0;
             proceed(message);
           },

@@ -128,7 +128,6 @@ export class CallHandlers {
         call,
         async (context, transfer) => {
           await send(handle(call.request, context), call, { aheadMax, ...context, transfer });
-          call.end();
         },
         (failure) => call.emit("error", failure),
       );
@@ -241,7 +240,10 @@ async function* whole<Message extends Uint8Array>(
   if (http2StreamOf(call)?.closed) throw new StoreError("aborted", "The upload was broken off");
 }
 
-/** Writes `messages` no faster than the client takes them, at most `aheadMax` before they are sent. */
+/**
+ * Writes `messages` and the end no faster than the client takes them, at most `aheadMax` before they are sent. Resolves
+ * when all have been.
+ */
 async function send<Message extends Uint8Array>(
   messages: AsyncIterable<Message>,
   call: Answers<Message>,
@@ -256,6 +258,12 @@ async function send<Message extends Uint8Array>(
   let wake = (): void => {};
   const onAbort = (): void => wake();
   signal.addEventListener("abort", onAbort);
+  const progress = async (): Promise<void> => {
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    signal.throwIfAborted();
+  };
   try {
     for await (const message of messages) {
       signal.throwIfAborted();
@@ -268,12 +276,11 @@ async function send<Message extends Uint8Array>(
         wake();
       });
       while (waitingBytes > SEND_AHEAD_BYTES || waitingMessages > aheadMax) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-        signal.throwIfAborted();
+        await progress();
       }
     }
+    call.end();
+    while (waitingMessages > 0) await progress();
   } finally {
     signal.removeEventListener("abort", onAbort);
   }

@@ -53,6 +53,14 @@ export class GrpcDirectoryPutter implements DirectoryPutter {
     return this.#root;
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#root === undefined) {
+      this.#isOver = true;
+      this.#upload?.cancel();
+    }
+    await this.#root?.catch(() => {});
+  }
+
   async #finish(): Promise<B3Digest> {
     try {
       const root = this.#check.finish();

@@ -39,7 +39,7 @@ export class GrpcDirectoryService implements DirectoryService {
 
   async put(directory: Directory, options: CallOptions = {}): Promise<B3Digest> {
     return await retrying(async () => {
-      const putter = this.startPut(options);
+      await using putter = this.startPut(options);
       await putter.put(directory);
       return await putter.close();
     }, options.signal);

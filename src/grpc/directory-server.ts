@@ -71,7 +71,7 @@ async function put(
   }
   const root = check.finish();
   context.signal.throwIfAborted();
-  const putter = directories.startPut(context);
+  await using putter = directories.startPut(context);
   for (const directory of closure) await putter.put(directory);
   await putter.close();
   return { root_digest: root.bytes };

@@ -11,6 +11,8 @@ import { validateStorePathHash } from "../store/store-path.js";
 import type { Channel } from "./channel.js";
 import { type PathInfoServiceDefinition, serviceDefinitions } from "./definitions.js";
 
+/** A server may have to fetch a path before it can tell of it. The kernel waits as long for a mount. */
+const GET_DEADLINE_MS = 120_000;
 /** A server looks whether all of the content is there before it takes a path info. */
 const PUT_DEADLINE_MS = 10 * 60_000;
 
@@ -33,7 +35,10 @@ export class GrpcPathInfoService implements PathInfoService {
     const request = { by_output_hash: hash };
     let message: Uint8Array;
     try {
-      message = await this.#channel.ask(this.#methods.Get, request, { signal });
+      message = await this.#channel.ask(this.#methods.Get, request, {
+        signal,
+        deadlineMs: GET_DEADLINE_MS,
+      });
     } catch (error) {
       if (isStoreError(error, "not-found")) return undefined;
       throw error;

@@ -2,6 +2,7 @@
  * PathInfoService: what its calls mean.
  */
 import type { UntypedServiceImplementation } from "@grpc/grpc-js";
+import { equalBytes } from "../base/bytes.js";
 import { isStoreError, StoreError } from "../base/errors.js";
 import type { BlobService } from "../castore/blob/service.js";
 import type { DirectoryService } from "../castore/directory/service.js";
@@ -52,7 +53,9 @@ export function pathInfoMethods(
     Get: handlers.unary((request: GetPathInfoRequest__Output, context) =>
       get(services.pathInfos, request, context),
     ),
-    Put: handlers.unary((message: Uint8Array, context) => put(services, message, policy, context)),
+    Put: handlers.unary((message: Uint8Array, context) =>
+      put({ services, calculator }, message, policy, context),
+    ),
     CalculateNAR: handlers.unary((message: Uint8Array, context) =>
       calculate(calculator, message, context),
     ),
@@ -73,7 +76,7 @@ async function get(
 }
 
 async function put(
-  services: StoreServices,
+  { services, calculator }: { services: StoreServices; calculator: NarCalculator },
   message: Uint8Array,
   { allowIncomplete = false, allowOverwrite = false, trustedKeys = [] }: PathInfoPolicy,
   context: CallContext,
@@ -88,18 +91,33 @@ async function put(
         "trusted here nor a content address",
     );
   }
-  if (!allowIncomplete) {
-    const missing = await findMissing(pathInfo.node, services, context);
-    if (missing !== undefined) {
-      throw new StoreError(
-        "invalid-argument",
-        `Cannot store path info of ${pathInfo.storePath}: its content is not complete: ${missing}`,
-      );
-    }
+  const isForAll = trust === "everybody";
+  const missing =
+    isForAll && allowIncomplete ? undefined : await findMissing(pathInfo.node, services, context);
+  if (missing !== undefined && !allowIncomplete) {
+    throw new StoreError(
+      "invalid-argument",
+      `Cannot store path info of ${pathInfo.storePath}: its content is not complete: ${missing}`,
+    );
   }
   if (trust === "content-address") await verifyContent(pathInfo, services, context);
+  // A signature speaks for a NAR, not for the node that is said to be its content.
+  if (!isForAll && missing === undefined) await verifyNar(pathInfo, calculator, context);
   return encodePathInfo(
     await services.pathInfos.put(pathInfo, { ...context, overwrite: allowOverwrite }),
+  );
+}
+
+async function verifyNar(
+  { storePath, node, narSha256, narSize }: PathInfo,
+  calculator: NarCalculator,
+  context: CallContext,
+): Promise<void> {
+  const nar = await calculator.calculate(node, context);
+  if (nar.narSize === narSize && equalBytes(nar.narSha256, narSha256)) return;
+  throw new StoreError(
+    "invalid-argument",
+    `Cannot store path info of ${storePath}: its content does not have its NAR hash`,
   );
 }
 

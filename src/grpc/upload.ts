@@ -28,6 +28,7 @@ export class Upload<Message, Answer> {
   readonly #options: UploadOptions<Message, Answer>;
   readonly #answer: Promise<Answer>;
   readonly #call: ClientWritableStream<Buffer>;
+  #isEnding = false;
   #isOver = false;
   #failed = false;
   #waitingBytes = 0;
@@ -106,6 +107,7 @@ export class Upload<Message, Answer> {
 
   /** Ends the stream; the server's answer. */
   async finish(): Promise<Answer> {
+    this.#isEnding = true;
     this.#watch();
     this.#call.end();
     return await this.#answer;
@@ -116,9 +118,10 @@ export class Upload<Message, Answer> {
     this.#call.cancel();
   }
 
-  /** Starts the time anew in which something has to move. */
+  /** Starts the time anew in which something has to move, while that is for the server to do. */
   #watch(): void {
     clearTimeout(this.#timer);
+    if (this.#waitingMessages === 0 && !this.#isEnding) return;
     this.#timer = setTimeout(() => {
       this.#isStalled = true;
       this.#call.cancel();

@@ -400,6 +400,18 @@ describe("A server that stands still", () => {
   });
 });
 
+describe("A server that has nothing to do", () => {
+  it("is not given up on because we have nothing to send", async () => {
+    const blobs = await connect(new MemoryBlobService(), { stallMs: 300 });
+    await using writer = await blobs.openWrite();
+    await writer.write(noise(3_000_000));
+    await sleep(900);
+    await writer.write(small);
+    const { digest } = await writer.close();
+    expect(digest).toEqual(B3Digest.of(Buffer.concat([noise(3_000_000), small])));
+  });
+});
+
 describe("Backpressure", () => {
   it("keeps a server from sending what nobody reads", async () => {
     const blobs = await connect(new EndlessBlobs());

@@ -206,7 +206,7 @@ describe("DirectoryService over a backend", () => {
       get: fail,
       put: fail,
       getRecursive: (id: B3Digest) => services.directories.getRecursive(id),
-      startPut: () => ({ put: fail, close: fail }),
+      startPut: () => ({ put: fail, close: fail, [Symbol.asyncDispose]: async () => {} }),
     };
     const calls = callsOf("snix", (await serve({ services: { ...services, directories } })).client);
     const expected = { status: "UNAVAILABLE", details: "disk is full" };

@@ -286,6 +286,36 @@ describe("messages", () => {
     );
   });
 
+  it("that come many in one frame are given back when they are done with", async () => {
+    const { client, target } = await serve({ arrivingBytesMax: MIB });
+    const piece = encodeBlobChunk(noise(1000));
+    const header = Buffer.alloc(5);
+    header.writeUInt32BE(piece.length, 1);
+    const frames = Buffer.concat(Array.from({ length: 12 }, () => [header, piece]).flat());
+    const session = connectHttp2(`http://${target}`);
+    for (let round = 0; round < 120; round++) {
+      const call = session.request({
+        ":method": "POST",
+        ":path": BLOBS.Put.path,
+        "content-type": "application/grpc",
+        te: "trailers",
+      });
+      let status: unknown;
+      call.on("response", (headers) => {
+        status = headers["grpc-status"];
+      });
+      call.on("trailers", (trailers) => {
+        status = trailers["grpc-status"];
+      });
+      call.resume().end(frames);
+      await once(call, "close");
+      expect([round, status]).toEqual([round, "0"]);
+    }
+    session.destroy();
+    const answer = await client.upload(BLOBS.Put.path, [encodeBlobChunk(noise(500_000))]);
+    expect(answer.status).toBe("OK");
+  });
+
   it("of 5 MiB that are no directory are refused", async () => {
     const { client } = await serve();
     const answer = await callsOf("tvix", client).putDirectories([noise(5 * MIB)]);

@@ -144,6 +144,20 @@ describe.each(FAMILIES)("%s PathInfoService", async (family) => {
       expect((await getPathInfo(DUMMY_PATH.hash)).status).toBe("NOT_FOUND");
     });
 
+    it("refuses other content under a good signature", async () => {
+      const { putPathInfo, getPathInfo, pathInfo, services } = await prepare(family, trusting);
+      const other = await storeTree((NAR_FIXTURES[0] as NarFixture).tree, services);
+      const info = named(pathInfo);
+      const good = { ...info, signatures: [key.sign(fingerprint(info))] };
+      const answer = await putPathInfo(encodePathInfo({ ...good, node: other }));
+      expect(answer).toMatchObject({
+        status: "INVALID_ARGUMENT",
+        details: expect.stringContaining("does not have its NAR hash"),
+      });
+      expect((await getPathInfo(DUMMY_PATH.hash)).status).toBe("NOT_FOUND");
+      expect((await putPathInfo(encodePathInfo(good))).status).toBe("OK");
+    });
+
     it("takes unsigned what its content makes it, and nothing that claims to be", async () => {
       const { putPathInfo, getPathInfo, pathInfo, services } = await prepare(family, trusting);
       const other = await storeTree((NAR_FIXTURES[0] as NarFixture).tree, services);

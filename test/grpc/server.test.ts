@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { existsSync, statSync, writeFileSync } from "node:fs";
+import { connect as connectHttp2 } from "node:http2";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { credentials, loadPackageDefinition, type ServiceClientConstructor } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { protoPath } from "grpc-health-check";
@@ -237,6 +239,35 @@ describe("GrpcServer", () => {
     expect((await done).status).toBe("OK");
     await stopped;
     expect(await services.blobs.has(B3Digest.of(bytes("first second")))).toBe(true);
+  });
+
+  it("lets a slow client have all of an answer when it is stopped", async () => {
+    const services = memoryServices();
+    const content = noise(900_000);
+    const { digest } = await putBlob(services.blobs, content);
+    const { server, target } = await serve({ services });
+    const session = connectHttp2(`http://${target}`);
+    const { path } = serviceDefinitions("tvix").blobs.Read;
+    const call = session.request({
+      ":method": "POST",
+      ":path": path,
+      "content-type": "application/grpc",
+      te: "trailers",
+    });
+    const message = Buffer.concat([Buffer.from([0x0a, 32]), digest.bytes]);
+    call.end(Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]));
+    await once(call, "response");
+    const stopped = server.stop(20_000);
+    await sleep(1000);
+    let received = 0;
+    call.on("data", (data: Buffer) => {
+      received += data.length;
+    });
+    const [trailers] = await once(call, "trailers");
+    expect(trailers["grpc-status"]).toBe("0");
+    expect(received).toBeGreaterThan(content.length);
+    await stopped;
+    session.destroy();
   });
 
   it("cuts off what does not end in time", async () => {

@@ -200,6 +200,10 @@ export class WatchedDirectoryService implements DirectoryService {
         await this.#hook("close");
         return await putter.close();
       },
+      [Symbol.asyncDispose]: async () => {
+        await this.#hook("dispose");
+        await putter[Symbol.asyncDispose]();
+      },
     };
   }
 }

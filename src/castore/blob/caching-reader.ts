@@ -57,13 +57,15 @@ export class ArrivingReader implements BlobReader {
   /** As it arrives when this stream is the first, else from near when it is there. */
   async *#streamWhole(): AsyncGenerator<Uint8Array> {
     const { arrival, far, signal } = this.#options;
+    throwIfAborted(signal);
     if (arrival.isFilling) {
       yield* (await this.#filled()).stream();
       return;
     }
     const pieces = new ArrivingPieces(BEHIND_BYTES_MAX);
     const end = () => pieces.end();
-    arrival.fill((piece) => pieces.push(piece)).then(end, end);
+    const filling = arrival.fill((piece) => pieces.push(piece));
+    filling.then(end, end);
     signal?.addEventListener("abort", end);
     let offset = 0;
     try {
@@ -75,8 +77,9 @@ export class ArrivingReader implements BlobReader {
     } finally {
       signal?.removeEventListener("abort", end);
     }
+    // A transfer that failed has given a part, which must not be taken for the whole.
     // Only from its beginning can far check what it gives.
-    if (!(await this.#comesNear())) yield* dropFirst(far.stream(), offset);
+    if (!(await this.#comesNear(filling))) yield* dropFirst(far.stream(), offset);
     else if (!pieces.isComplete) yield* (await this.#filled()).stream({ offset });
   }
 
@@ -84,6 +87,9 @@ export class ArrivingReader implements BlobReader {
     const { arrival, chunks, openChunk } = this.#options;
     if (!arrival.isFilled) {
       this.#chunks ??= chunks();
+      this.#chunks.catch(() => {
+        this.#chunks = undefined;
+      });
       const known = await this.#chunks;
       if (known.length > 1) {
         yield* readChunks(known, range, openChunk);
@@ -96,16 +102,18 @@ export class ArrivingReader implements BlobReader {
   /** Near's reader once near has the blob; far's when near cannot have it. */
   async #filled(): Promise<BlobReader> {
     const { arrival, far, near, signal } = this.#options;
-    if (!(await this.#comesNear())) return far;
+    if (!(await this.#comesNear(arrival.fill()))) return far;
     this.#near ??= near.openRead(arrival.digest, signal && { signal });
+    this.#near.catch(() => {
+      this.#near = undefined;
+    });
     return (await this.#near) ?? far;
   }
 
-  /** Waits until near has the blob; false when it cannot have it. */
-  async #comesNear(): Promise<boolean> {
-    const { arrival, signal } = this.#options;
+  /** Waits until near has the blob, by way of `filling`; false when it cannot have it. */
+  async #comesNear(filling: Promise<void>): Promise<boolean> {
     try {
-      await untilAborted(arrival.fill(), signal);
+      await untilAborted(filling, this.#options.signal);
       return true;
     } catch (error) {
       if (error instanceof NearFailure) return false;

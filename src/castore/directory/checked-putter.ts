@@ -39,6 +39,12 @@ export class CheckedPutter implements DirectoryPutter {
     return this.#root;
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#failed ||= this.#root === undefined;
+    await this.#root?.catch(() => {});
+    await Promise.allSettled(this.#pending.splice(0));
+  }
+
   async #finish(): Promise<B3Digest> {
     const root = this.#check.finish();
     await this.#settle();

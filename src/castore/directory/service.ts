@@ -28,8 +28,11 @@ export interface DirectoryService {
   startPut(options?: CallOptions): DirectoryPutter;
 }
 
-/** Uploads one closure. Nothing of it is promised to be visible before `close()` resolves. */
-export interface DirectoryPutter {
+/**
+ * Uploads one closure. Nothing of it is promised to be visible before `close()` resolves. Dispose it when done: that
+ * abandons an upload that was not closed.
+ */
+export interface DirectoryPutter extends AsyncDisposable {
   /**
    * Adds the next directory. Every directory it refers to must have been added before, and its stated
    * size must be that directory's. Giving one twice is fine.

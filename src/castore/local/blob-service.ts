@@ -161,6 +161,8 @@ class BlobFileReader implements BlobReader {
         position += part.length;
         // While this part is hashed and used, the disk gives the next.
         next = position < end ? readAt(position) : undefined;
+        // It may fail while nobody waits for it.
+        next?.catch(() => {});
         hasher?.update(part);
         if (next === undefined && hasher !== undefined && !hasher.finish().equals(this.#digest)) {
           throw damaged(this.#digest);

@@ -50,6 +50,9 @@ export class LocalBlobWriter implements BlobWriter {
     try {
       await this.#append(bytes);
     } catch (error) {
+      // A blob with a hole where this piece belongs must not come about.
+      this.#result = Promise.reject(uploadFailure(error));
+      this.#result.catch(() => {});
       throw uploadFailure(error);
     }
   }

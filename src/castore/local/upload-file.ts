@@ -26,8 +26,8 @@ export async function sweepUploads(folder: string, nowMs: number): Promise<void>
       const { mtimeMs } = await stat(path);
       if (nowMs - mtimeMs > ABANDONED_AFTER_MS && !isOwnerAlive(name)) await unlink(path);
     } catch (error) {
-      // Another process finished or swept it meanwhile.
-      if (errnoOf(error) !== "ENOENT") throw error;
+      // Another process finished or swept it meanwhile, or it is not ours to remove: the store does without.
+      if (errnoOf(error) === undefined) throw error;
     }
   }
 }

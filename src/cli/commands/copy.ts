@@ -158,9 +158,10 @@ async function copyFromStore({ options, references, signal }: Ends): Promise<Tra
     return await copyAll(source, target, { options, references, signal });
   }
   await using services = await openServices(there, { create: true });
-  // What is on this machine was checked when it was stored.
-  const verifyNars = isRemote(addressesOf(here).pathInfos);
-  return await copyAll(source, new StoreTarget(services, { verifyNars }), {
+  const { blobs, directories, pathInfos } = addressesOf(here);
+  const isHere = ![blobs, directories, pathInfos].some(isRemote);
+  const sourceNars = isHere ? source.nars : undefined;
+  return await copyAll(source, new StoreTarget(services, { sourceNars }), {
     options,
     references,
     signal,

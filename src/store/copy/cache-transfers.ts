@@ -66,7 +66,7 @@ async function fetch(
     onBytes(count);
   });
   try {
-    if ((await caches.get(storePath.hash, { signal })) !== undefined) return { bytes };
+    if ((await caches.getWhole(storePath.hash, { signal })) !== undefined) return { bytes };
     throw new StoreError("not-found", `${storePath} is no longer in the binary cache`);
   } finally {
     stopListening();

@@ -49,7 +49,7 @@ export async function copyTree(
   });
   for await (const _ of copied);
   if (directories.length > 0) {
-    const putter = to.directories.startPut({ signal });
+    await using putter = to.directories.startPut({ signal });
     for (const directory of directories) await putter.put(directory);
     await putter.close();
   }

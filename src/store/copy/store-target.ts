@@ -18,17 +18,20 @@ export interface StoreTargetServices extends TreeTargets {
 }
 
 export interface StoreTargetOptions {
-  /** Whether to calculate the NAR of what arrived: the source may say anything about it. */
-  readonly verifyNars: boolean;
+  /**
+   * What is known of NARs at a source on this machine: hashes are calculated there then, and not again where they have
+   * been. Without it they are calculated from what has arrived.
+   */
+  readonly sourceNars?: NarRecords | undefined;
 }
 
-/** Copies into three services, which may be anywhere. */
+/** Copies into three services, which may be anywhere. What a source says of its content is not taken on trust. */
 export class StoreTarget implements CopyTarget {
   readonly #services: StoreTargetServices;
   readonly #options: StoreTargetOptions;
   readonly #copier = new BlobCopier();
 
-  constructor(services: StoreTargetServices, options: StoreTargetOptions) {
+  constructor(services: StoreTargetServices, options: StoreTargetOptions = {}) {
     this.#services = services;
     this.#options = options;
   }
@@ -47,7 +50,7 @@ export class StoreTarget implements CopyTarget {
   ): Promise<Moved> {
     const how = { copier: this.#copier, signal, onBytes };
     const moved = await copyTree(pathInfo.node, source, this.#services, how);
-    if (this.#options.verifyNars) await this.#verify(pathInfo, signal);
+    await this.#verify(pathInfo, source, signal);
     await referencesDone;
     const { node, narSha256, narSize } = pathInfo;
     // Started together, they share a commit.
@@ -58,12 +61,14 @@ export class StoreTarget implements CopyTarget {
     return moved;
   }
 
-  async #verify(pathInfo: PathInfo, signal: AbortSignal): Promise<void> {
+  async #verify(pathInfo: PathInfo, source: RenderServices, signal: AbortSignal): Promise<void> {
     const { node, narSha256, narSize, storePath } = pathInfo;
-    const nar = await new NarCalculator(this.#services).calculate(node, { signal });
+    const { sourceNars } = this.#options;
+    const content = sourceNars === undefined ? this.#services : source;
+    const nar = await new NarCalculator(content, sourceNars).calculate(node, { signal });
     if (nar.narSize !== narSize || !equalBytes(nar.narSha256, narSha256)) {
       throw new StoreError("corrupt", `The content of ${storePath} does not have its NAR hash`);
     }
-    await verifyContentAddress(pathInfo, this.#services, { signal });
+    await verifyContentAddress(pathInfo, content, { signal });
   }
 }

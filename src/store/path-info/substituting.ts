@@ -66,9 +66,14 @@ export class SubstitutingPathInfoService implements PathInfoService {
 
   async get(hash: Uint8Array, options: CallOptions = {}): Promise<PathInfo | undefined> {
     const known = await this.#options.local.get(hash, options);
-    if (known !== undefined) return known;
-    const fetch = (signal: AbortSignal) => this.#fetch(hash, signal);
-    return await this.#flights.run(toHex(hash), fetch, options.signal);
+    return known ?? (await this.#fetched(hash, options));
+  }
+
+  /** As {@link get}, for who needs all of the content here: what a path info alone stands for is fetched as well. */
+  async getWhole(hash: Uint8Array, options: CallOptions = {}): Promise<PathInfo | undefined> {
+    const known = await this.#options.local.get(hash, options);
+    if (known !== undefined && (await this.#isWhole(known, options))) return known;
+    return await this.#fetched(hash, options);
   }
 
   put(pathInfo: PathInfo, options?: CallOptions): Promise<PathInfo> {
@@ -80,22 +85,28 @@ export class SubstitutingPathInfoService implements PathInfoService {
   }
 
   /**
-   * What is known about a store path without fetching its content: its path info when it is here, else the
+   * What is known about a store path without fetching its content: its path info when all of that is here, else the
    * first offer. `undefined` when it is nowhere.
+   *
+   * @throws {StoreError} `dangling-reference` for one that is here in part, and that no upstream has.
    */
   async describe(
     hash: Uint8Array,
     options: CallOptions = {},
   ): Promise<PathInfo | Offer | undefined> {
     const known = await this.#options.local.get(hash, options);
-    if (known !== undefined) return known;
+    if (known !== undefined && (await this.#isWhole(known, options))) return known;
     const failures: StoreError[] = [];
     for await (const { offer, failure } of this.#options.upstreams.find(hash, options)) {
       if (offer !== undefined) return offer;
       if (failure !== undefined) failures.push(failure);
     }
     if (failures.length > 0) throw unanswered(hash, failures);
-    return undefined;
+    if (known === undefined) return undefined;
+    throw new StoreError(
+      "dangling-reference",
+      `Not all of ${known.storePath} is in the store, and no substituter has it`,
+    );
   }
 
   /** Tells `listener` of every piece that comes, until what it returns is called. */
@@ -112,6 +123,16 @@ export class SubstitutingPathInfoService implements PathInfoService {
   /** Asks for the narinfos of all that an offer refers to, beside the caller. */
   lookAhead(offer: Offer): void {
     this.#options.upstreams.lookAhead(offer);
+  }
+
+  async #fetched(hash: Uint8Array, { signal }: CallOptions): Promise<PathInfo | undefined> {
+    const fetch = (shared: AbortSignal) => this.#fetch(hash, shared);
+    return await this.#flights.run(toHex(hash), fetch, signal);
+  }
+
+  /** A path info alone is no proof: a mount keeps those of what it has not fetched. */
+  async #isWhole({ node }: PathInfo, options: CallOptions): Promise<boolean> {
+    return (await findMissing(node, this.#options.targets, options)) === undefined;
   }
 
   async #fetch(hash: Uint8Array, signal: AbortSignal): Promise<PathInfo | undefined> {

@@ -51,7 +51,9 @@ export class CircuitBreaker {
       this.#failures = 0;
       return result;
     } catch (error) {
-      this.failed(error);
+      if (isStoreError(error, "unavailable")) this.failed(error);
+      // Whatever else it is, the server has answered.
+      else if (isStoreError(error) && error.code !== "aborted") this.#failures = 0;
       throw error;
     } finally {
       if (isProbe) this.#isProbing = false;

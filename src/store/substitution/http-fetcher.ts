@@ -102,7 +102,7 @@ export class HttpFetcher implements CacheFetcher {
         const file = contentRange(answer, wanted, end);
         if (file !== undefined) {
           return end === undefined
-            ? resumed(answer, wanted, (from) => this.#rest(url, file, from, signal), retry, signal)
+            ? this.#resumed(url, answer, { file, offset: wanted }, retry, signal)
             : this.#segments(url, answer, { file, offset: wanted, end }, signal);
         }
         const isOther = answer.status === 206 || answer.status === 416;
@@ -118,7 +118,7 @@ export class HttpFetcher implements CacheFetcher {
         const content =
           whole === undefined
             ? decoded(answer, withoutSecrets(url), Number.MAX_SAFE_INTEGER)
-            : resumed(answer, 0, (from) => this.#rest(url, whole, from, signal), retry, signal);
+            : this.#resumed(url, answer, { file: whole, offset: 0 }, retry, signal);
         return offset === 0 ? content : withoutFirst(offset, content);
       } catch (error) {
         await retry.again(error, false, signal);
@@ -156,12 +156,13 @@ export class HttpFetcher implements CacheFetcher {
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Uint8Array> {
     const ask = this.#asking(this.#downloads, url, end, signal);
-    const first = new TimedPieces(resumed(answer, offset, ask, new Retry(this.#retry), signal));
+    const part = { offset, end: Math.min(end, file.length) };
+    const first = new TimedPieces(resumed(answer, part, ask, new Retry(this.#retry), signal));
     yield* first;
     if (end >= file.length) return;
     if (first.bytesPerSecond >= this.#singleFrom) {
-      const rest = (from: number) => this.#rest(url, file, from, signal);
-      yield* resumed(undefined, end, rest, new Retry(this.#retry), signal);
+      const retry = new Retry(this.#retry);
+      yield* this.#resumed(url, undefined, { file, offset: end }, retry, signal);
       return;
     }
     const fetch = (part: FilePart, stop: AbortSignal) => {
@@ -171,7 +172,11 @@ export class HttpFetcher implements CacheFetcher {
     yield* inSegments({ offset: end, end: file.length }, async function* (part, stop) {
       const next = await fetch(part, stop);
       if (next?.file.length === file.length && next.file.etag === file.etag) yield* next.content;
-      else throw transportError(url, new HttpFailure("final", "it has changed on its way"));
+      else
+        throw transportError(
+          url,
+          new HttpFailure("final", "it has changed on its way", { status: 206 }),
+        );
     });
   }
 
@@ -193,8 +198,9 @@ export class HttpFetcher implements CacheFetcher {
       try {
         const answer = await ask(offset);
         if (answer === undefined) return undefined;
-        const content = resumed(answer, offset, ask, retry, signal);
-        return { content, file: partOf(answer, offset, end) };
+        const file = partOf(answer, offset, end);
+        const range = { offset, end: Math.min(end, file.length) };
+        return { content: resumed(answer, range, ask, retry, signal), file };
       } catch (error) {
         await retry.again(error, false, signal);
       }
@@ -216,6 +222,18 @@ export class HttpFetcher implements CacheFetcher {
     };
   }
 
+  /** All of `file` from `offset` on, which `answer` is the first attempt at. */
+  #resumed(
+    url: URL,
+    answer: HttpAnswer | undefined,
+    { file, offset }: { readonly file: RangedFile; readonly offset: number },
+    retry: Retry,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Uint8Array> {
+    const ask = (from: number) => this.#rest(url, file, from, signal);
+    return resumed(answer, { offset, end: file.length }, ask, retry, signal);
+  }
+
   /** The bytes of `file` from `offset` on. */
   async #rest(
     url: URL,
@@ -234,7 +252,7 @@ export class HttpFetcher implements CacheFetcher {
       throw statusError(url, answer.status, answer.headers);
     }
     const why = `it has changed, or cannot be had from byte ${offset} on, where it broke off`;
-    throw transportError(url, new HttpFailure("final", why));
+    throw transportError(url, new HttpFailure("final", why, { status: answer.status }));
   }
 
   /** As Nix joins them: a path goes below the base even when it starts with a slash. */
@@ -278,7 +296,7 @@ function checkWhole(answer: HttpAnswer): void {
   if (status !== 200) throw statusError(url, status, headers);
   const encoding = JSON.stringify(headers["content-encoding"]);
   const why = `its Content-Encoding is ${encoding}, which was not asked for`;
-  throw transportError(url, new HttpFailure("final", why));
+  throw transportError(url, new HttpFailure("final", why, { status }));
 }
 
 async function* withoutFirst(

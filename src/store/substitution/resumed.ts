@@ -1,10 +1,13 @@
 import type { HttpAnswer } from "./http-client.js";
 import type { Retry } from "./retry.js";
 
-/** The body of `first`, from `offset` on, going on with `ask` where it breaks; without one, from the start. */
+/**
+ * The body of `first`, from `offset` up to `end`, going on with `ask` where it breaks; without one, from the start. One
+ * that breaks after its last byte is whole.
+ */
 export async function* resumed(
   first: HttpAnswer | undefined,
-  offset: number,
+  { offset, end }: { readonly offset: number; readonly end: number },
   ask: (from: number) => Promise<HttpAnswer | undefined>,
   retry: Retry,
   signal: AbortSignal | undefined,
@@ -23,6 +26,7 @@ export async function* resumed(
       }
       return;
     } catch (error) {
+      if (at === end) return;
       await retry.again(error, at > start, signal);
       answer = undefined;
     }

@@ -103,6 +103,37 @@ describe("CachingBlobService", () => {
     expect(await near.has(digest)).toBe(true);
   });
 
+  it("does not take what came before far failed for the whole", async () => {
+    let fails = 1;
+    let pieces = 0;
+    const once: Hook = (step) => {
+      if (step === "piece" && ++pieces > 3 && fails-- > 0) throw OUTAGE;
+    };
+    const { service } = compose({ ofFar: once });
+    await using reader = await open(service);
+    await expect(collect(reader.stream())).rejects.toBe(OUTAGE);
+    expect(content.equals(await collect(reader.stream()))).toBe(true);
+  });
+
+  it("does not begin for a caller that has given it up", async () => {
+    const { service } = compose();
+    const stop = new AbortController();
+    await using reader = (await service.openRead(digest, { signal: stop.signal })) as BlobReader;
+    stop.abort();
+    await expect(collect(reader.stream())).rejects.toMatchObject({ code: "aborted" });
+  });
+
+  it("asks again for chunks when far could not tell of them for the moment", async () => {
+    let fails = 1;
+    const hook: Hook = (step) => {
+      if (step === "chunks" && fails-- > 0) throw OUTAGE;
+    };
+    const { service } = compose({ ofFar: hook });
+    await using reader = await open(service);
+    await expect(reader.read(0, 10)).rejects.toBe(OUTAGE);
+    expect(content.subarray(0, 10).equals(await reader.read(0, 10))).toBe(true);
+  });
+
   it("brings the blob near before it reads a part of it, and only once", async () => {
     const { service, far } = compose();
     await using reader = await open(service);

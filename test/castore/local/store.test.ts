@@ -3,7 +3,7 @@ import { mkdir, readFile, rm, truncate, utimes, writeFile } from "node:fs/promis
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { getBlob, putBlob } from "../../../src/castore/blob/service.js";
+import { type BlobReader, getBlob, putBlob } from "../../../src/castore/blob/service.js";
 import type { B3Digest } from "../../../src/castore/digest.js";
 import { encodeInline, INLINE_BYTES_MAX } from "../../../src/castore/local/blob-record.js";
 import { LocalStore } from "../../../src/castore/local/store.js";
@@ -33,6 +33,23 @@ async function overwrite(store: LocalStore, table: string, digest: B3Digest, val
 
 describe("The stream of a large blob", () => {
   const content = noise(5_500_000);
+
+  it("fails where it is read when the disk fails while nobody waits for it", async () => {
+    const folder = join(base, String(count++));
+    const store = await openStore(folder);
+    const { digest } = await putBlob(store.blobs, content);
+    await using reader = (await store.blobs.openRead(digest)) as BlobReader;
+    const { hex } = digest;
+    const file = join(folder, "blobs", hex.slice(0, 2), hex.slice(2));
+    const slow = async () => {
+      // What is read ahead fails meanwhile; that nobody heard of it would end this process.
+      for await (const _ of reader.stream()) {
+        await truncate(file, 1_500_000);
+        await sleep(50);
+      }
+    };
+    await expect(slow()).rejects.toMatchObject({ code: "corrupt" });
+  });
 
   it("uses memory again for a caller that keeps no pieces", async () => {
     const store = await openStore();

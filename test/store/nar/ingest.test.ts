@@ -107,6 +107,17 @@ describe("ingestNar()", () => {
     for await (const _ of pathInfos.list()) throw new Error("A path info was stored");
   });
 
+  it("gives up what it has begun to upload when it fails", async () => {
+    const { blobs, directories } = memoryServices();
+    const steps: Step[] = [];
+    const watched = new WatchedDirectoryService(directories, (step) => void steps.push(step));
+    const broken = SAMPLE.subarray(0, -100);
+    await expect(ingestNar([broken], { blobs, directories: watched })).rejects.toMatchObject({
+      code: "invalid-argument",
+    });
+    expect(steps).toEqual(["put", "dispose"]);
+  });
+
   it("refuses a NAR that is longer than it may be, before a file that would not fit", async () => {
     const services = memoryServices();
     await ingestNar([SAMPLE], services, { narSizeMax: SAMPLE.length });

@@ -50,6 +50,14 @@ describe("CircuitBreaker", () => {
     expect(await breaker.run(answer)).toBe("answer");
   });
 
+  test("goes on when what it asked for is refused or wrong: then there is a server", async () => {
+    await expect(breaker.run(fail)).rejects.toBe(OUTAGE);
+    nowMs = 100;
+    const refusal = new StoreError("corrupt", "that is no narinfo");
+    await expect(breaker.run(() => fail(refusal))).rejects.toBe(refusal);
+    expect(await Promise.all([breaker.run(answer), breaker.run(answer)])).toHaveLength(2);
+  });
+
   test("lets one task try, and the others wait for its outcome elsewhere", async () => {
     await expect(breaker.run(fail)).rejects.toBe(OUTAGE);
     nowMs = 100;

@@ -394,6 +394,31 @@ describe("A download", () => {
     );
   });
 
+  test("is whole when the connection breaks after its last byte", async () => {
+    using server = await serveCache();
+    server.inject(NAR, cutAfter(server, 100_000), 1);
+    server.inject(
+      NAR,
+      (response, _request, nar) => {
+        const whole = nar as Buffer;
+        const range = { "content-range": `bytes 100000-${whole.length - 1}/${whole.length}` };
+        response.writeHead(206, range).write(whole.subarray(100_000), () => response.destroy());
+      },
+      1,
+    );
+    const client = new Client([server.url]);
+    expect((await client.get())?.storePath).toEqual(STORE_PATH);
+  });
+
+  test("that is not sent as it was asked for does not speak against its cache", async () => {
+    using server = await serveCache();
+    server.inject(NAR, (response) => {
+      response.writeHead(200, { "content-encoding": "compress" }).end("x");
+    });
+    const client = new Client([server.url]);
+    for (const _ of [1, 2]) await expect(client.get()).rejects.toThrow(/Content-Encoding/);
+  });
+
   test("is tried again after 503, 429 with Retry-After, and a connection that broke", async () => {
     using server = await serveCache();
     server.inject(NARINFO, status(503), 1);
