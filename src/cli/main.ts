@@ -113,6 +113,7 @@ function commandLine(words: readonly string[]): Argv {
     .locale("en")
     // Its types do not know of plurals.
     .updateStrings(STRINGS as unknown as Record<string, string>)
+    .middleware(restoreDashes)
     .fail((message, error: Error | undefined) => {
       throw error ?? new UsageError(message);
     });
@@ -141,15 +142,33 @@ function helpColumns(words: readonly string[]): number | null {
   return Math.min(isTerminal ? process.stdout.columns : 100, 100);
 }
 
-/** What follows `--` are paths, which yargs would lose: they go without it, and `--x` as `./--x`. */
+/** Stands for a lone `-`, which yargs would lose; no argument can hold it. */
+const DASH = "\0-";
+
+/** Puts lone `-` back in their places. */
+function restoreDashes(options: Record<string, unknown>): void {
+  const restore = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(restore);
+    return value === DASH ? "-" : value;
+  };
+  for (const [name, value] of Object.entries(options)) options[name] = restore(value);
+}
+
+/**
+ * What follows `--` are paths, which yargs would lose: they go without it, and `--x` as `./--x`.
+ *
+ * @throws {UsageError} for an empty argument, which a path would take for the folder we are in.
+ */
 function shieldPaths(words: readonly string[]): string[] {
-  const end = words.indexOf("--");
-  // At the very end it may be a word that is being completed.
-  if (end < 0 || end === words.length - 1) return [...words];
-  const paths = words.slice(end + 1);
+  // Here the last word is one that somebody has only begun to type.
+  if (words[0] === "--get-yargs-completions") return [...words];
+  const isEmpty = (word: string, index: number) =>
+    word === "" && words[index - 1]?.startsWith("-") !== true;
+  if (words.some(isEmpty)) throw new UsageError("An argument is empty");
+  const end = words.includes("--") ? words.indexOf("--") : words.length;
   return [
-    ...words.slice(0, end),
-    ...paths.map((path) => (path.startsWith("-") ? `./${path}` : path)),
+    ...words.slice(0, end).map((word) => (word === "-" ? DASH : word)),
+    ...words.slice(end + 1).map((path) => (path.startsWith("-") ? `./${path}` : path)),
   ];
 }
 

@@ -56,7 +56,7 @@ function readValue(text: string, option: Options, variable: string): unknown {
       if (/^(0|false|no|off)$/i.test(text)) return false;
       throw wrong("yes or no");
     case "number":
-      if (/^\d+$/.test(text)) return Number(text);
+      if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
       throw wrong("a number");
     default:
       return text;

@@ -1,7 +1,7 @@
 /**
  * Results go to stdout, and only results.
  */
-import { constants, fstatSync, openSync, write, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, write, writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isatty } from "node:tty";
 import { promisify } from "node:util";
@@ -74,10 +74,17 @@ export async function writeAll(source: AsyncIterable<Uint8Array>): Promise<void>
 
 function ownDescriptor(): number {
   if (!fstatSync(STDOUT).isFIFO()) return STDOUT;
+  const place = `/proc/self/fd/${STDOUT}`;
   try {
-    return openSync(`/proc/self/fd/${STDOUT}`, constants.O_WRONLY);
+    // One that nobody reads any more would be waited for. With this in hand, opening does not wait.
+    const probe = openSync(place, constants.O_WRONLY | constants.O_NONBLOCK);
+    try {
+      return openSync(place, constants.O_WRONLY);
+    } finally {
+      closeSync(probe);
+    }
   } catch {
-    // Someone else made it. Then a full pipe is asked again and again.
+    // Nobody reads, or someone else made it. Then a full pipe is asked again and again.
     return STDOUT;
   }
 }

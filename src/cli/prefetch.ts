@@ -5,40 +5,22 @@ import { toHex } from "../base/bytes.js";
 import { TaskPool } from "../base/concurrency.js";
 import { StoreError } from "../base/errors.js";
 import type { CallOptions } from "../castore/blob/service.js";
-import { encodeNixBase32 } from "../store/nixbase32.js";
 import type { SubstitutingPathInfoService } from "../store/path-info/substituting.js";
-import { STORE_DIR } from "../store/store-path.js";
 import type { StorePathReference } from "../store/store-path-reference.js";
-import { type ClosurePlan, planClosure } from "../store/substitution/closure-plan.js";
+import { type ClosurePlan, planClosure, rootOf } from "../store/substitution/closure-plan.js";
 import type { Progress } from "./progress-bar.js";
 
 /** NARs on their way at once: many wait for the disk together, and are written together. */
 const DOWNLOADS_MAX = 8;
 
-/** @throws {StoreError} as `planClosure`; `not-found` when a path is there under another name. */
+/** @throws {StoreError} as `planClosure`. */
 export async function planPrefetch(
   references: readonly StorePathReference[],
   substitution: SubstitutingPathInfoService,
   options: CallOptions = {},
 ): Promise<ClosurePlan> {
-  const roots = references.map(({ hash, name }) => ({
-    hash,
-    toString: () => `${STORE_DIR}/${encodeNixBase32(hash)}${name === undefined ? "" : `-${name}`}`,
-    name,
-  }));
-  return await planClosure(
-    roots,
-    async (hash, given) => {
-      const found = await substitution.describe(hash, given);
-      const root = roots.find((each) => Buffer.compare(each.hash, hash) === 0);
-      const storePath = found && ("narinfo" in found ? found.narinfo : found).storePath;
-      if (root?.name === undefined || storePath === undefined || storePath.name === root.name) {
-        return found;
-      }
-      throw new StoreError("not-found", `${root} is nowhere to be had, but ${storePath} is`);
-    },
-    options,
-  );
+  const describe = substitution.describe.bind(substitution);
+  return await planClosure(references.map(rootOf), describe, options);
 }
 
 /**

@@ -89,8 +89,8 @@ export const SUBSTITUTION_OPTIONS = {
   },
 } as const satisfies Record<string, Options>;
 
-/** Of an environment variable, separated by spaces. */
-function readWords(given: string | readonly string[]): string[] {
+/** What a repeatable option was given; in an environment variable, separated by spaces. */
+export function readWords(given: string | readonly string[]): string[] {
   return [given].flat().flatMap((text) => text.split(/\s+/).filter((word) => word !== ""));
 }
 

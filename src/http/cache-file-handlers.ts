@@ -120,7 +120,7 @@ export function noUploads(): StoreError {
 export function checkJson(bytes: Buffer): void {
   try {
     const value: unknown = JSON.parse(bytes.toString());
-    if (typeof value === "object" && value !== null) return;
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
   } catch {
     // Said below.
   }

@@ -6,6 +6,7 @@ import type { Caller } from "./access.js";
 import type { RequestTarget } from "./request-target.js";
 
 export interface Exchange {
+  readonly method: string;
   readonly target: RequestTarget;
   readonly headers: IncomingHttpHeaders;
   readonly caller: Caller | undefined;

@@ -37,7 +37,7 @@ const HEADER_BYTES_MAX = 16 * 1024;
 const HEADERS_MS_MAX = 20_000;
 /** A connection without a request is kept for the next one. */
 const KEEP_ALIVE_MS = 75_000;
-/** A client that neither sends nor takes anything for so long is gone. */
+/** A client that neither sends nor takes anything for so long is gone, unless it waits for us. */
 const IDLE_MS = 120_000;
 const BODY_STALL_MS = 30_000;
 /** How long a client may go on sending a body that was refused, so that it finds the answer. */
@@ -75,6 +75,8 @@ export interface HttpServerOptions {
   readonly priority?: number;
   /** When an upload of which nothing comes is given up; after half a minute unless told. */
   readonly bodyStallMs?: number;
+  /** When a client that does not take what it asked for is given up; after two minutes unless told. */
+  readonly idleMs?: number;
   readonly onRequest?: (record: RequestRecord) => void;
 }
 
@@ -86,6 +88,8 @@ export class HttpServer {
   readonly #bodyStallMs: number;
   readonly #onRequest: ((record: RequestRecord) => void) | undefined;
   readonly #sockets = new Set<Socket>();
+  /** Connections with a request that we have not begun to answer. */
+  readonly #waiting = new Set<Socket>();
   #running = 0;
   #onIdle = (): void => {};
   #isStopping = false;
@@ -139,7 +143,10 @@ export class HttpServer {
       },
       (request, response) => void this.#serve(request, response, false),
     );
-    this.#server.timeout = IDLE_MS;
+    this.#server.timeout = options.idleMs ?? IDLE_MS;
+    this.#server.on("timeout", (socket: Socket) => {
+      if (!this.#waiting.has(socket)) socket.destroy();
+    });
     this.#server.on("checkContinue", (request, response) => {
       void this.#serve(request, response, true);
     });
@@ -201,8 +208,10 @@ export class HttpServer {
     const onRoute = ({ name }: Route): void => {
       route = name;
     };
+    this.#waiting.add(socket);
     try {
       const reply = await this.#replyTo(received, response, expectsContinue, onRoute);
+      this.#waiting.delete(socket);
       const rest = unreadBody(request);
       if (rest !== undefined) response.setHeader("connection", "close");
       sentBytes = await sendReply(reply, received, response, rest);
@@ -213,8 +222,10 @@ export class HttpServer {
       }
       socket.destroy();
     } finally {
-      this.#running--;
-      if (this.#running === 0) this.#onIdle();
+      this.#waiting.delete(socket);
+      // The end of what was sent may still be here, waiting for a slow client.
+      if (response.closed || response.writableFinished) this.#didEnd();
+      else response.once("close", () => this.#didEnd());
     }
     this.#onRequest?.({
       method: received.method,
@@ -228,6 +239,11 @@ export class HttpServer {
       caller: received.caller?.name,
       agent: request.headers["user-agent"],
     });
+  }
+
+  #didEnd(): void {
+    this.#running--;
+    if (this.#running === 0) this.#onIdle();
   }
 
   /** The reply to `received`; whatever goes wrong is one too. */

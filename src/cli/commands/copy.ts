@@ -11,11 +11,11 @@ import { diskTransfer } from "../../store/copy/disk-transfer.js";
 import { StoreTarget } from "../../store/copy/store-target.js";
 import type { CopyTarget } from "../../store/copy/target.js";
 import { runTransfers, type Transfer, type TransferResult } from "../../store/copy/transfer.js";
-import { encodeNixBase32 } from "../../store/nixbase32.js";
 import type { SubstitutingPathInfoService } from "../../store/path-info/substituting.js";
 import type { PathInfo } from "../../store/path-info.js";
 import { parseReferenceGraph } from "../../store/reference-graph.js";
 import type { StorePathReference } from "../../store/store-path-reference.js";
+import { rootOf } from "../../store/substitution/closure-plan.js";
 import { isRemote } from "../address.js";
 import { addressesOf } from "../addresses.js";
 import { isCacheAddress, parseCacheTarget } from "../cache-target-address.js";
@@ -210,10 +210,7 @@ async function copyFromCache(
   const there = { ...at(options, options.to), substituter: [from] };
   await using target = await openServices(there, { create: true });
   const caches = target.substitution as SubstitutingPathInfoService;
-  const roots = references.map((reference) => ({
-    hash: reference.hash,
-    toString: () => encodeNixBase32(reference.hash),
-  }));
+  const roots = references.map(rootOf);
   const { recursive } = options;
   return await transferred(await cacheTransfers(roots, caches, { recursive, signal }), signal);
 }

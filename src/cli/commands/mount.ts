@@ -18,6 +18,7 @@ import {
   SERVING_OPTIONS,
   type ServingArguments,
 } from "../serving-options.js";
+import { readWords } from "../substitution-options.js";
 import { UsageError } from "../usage-error.js";
 
 export interface MountArguments
@@ -91,6 +92,7 @@ export function builder(yargs: Argv): Argv {
           default: [],
           defaultDescription: "none",
           requiresArg: true,
+          coerce: readWords,
         },
         lazy: {
           describe:
@@ -186,9 +188,11 @@ function storeArguments(options: MountArguments): StoreArguments {
   const { storeDir, blobServiceAddr, directoryServiceAddr, pathInfoServiceAddr } = options;
   const { logLevel, logFormat, substituter, trustedPublicKey, checkSignatures } = options;
   const { offline, netrcFile, connectTimeout, stallTimeout } = options;
+  const { narinfoCachePositiveTtl, narinfoCacheNegativeTtl } = options;
   return {
     ...{ storeDir, blobServiceAddr, directoryServiceAddr, pathInfoServiceAddr },
     ...{ logLevel, logFormat, substituter, trustedPublicKey, checkSignatures },
     ...{ offline, netrcFile, connectTimeout, stallTimeout },
+    ...{ narinfoCachePositiveTtl, narinfoCacheNegativeTtl },
   };
 }

@@ -4,8 +4,10 @@
 import { mapOrdered } from "../../base/concurrency.js";
 import { StoreError } from "../../base/errors.js";
 import type { CallOptions } from "../../castore/blob/service.js";
+import { encodeNixBase32 } from "../nixbase32.js";
 import type { PathInfo } from "../path-info.js";
-import type { StorePath } from "../store-path.js";
+import { STORE_DIR, type StorePath } from "../store-path.js";
+import type { StorePathReference } from "../store-path-reference.js";
 import type { Offer } from "./upstream.js";
 
 /** Questions under way at once. */
@@ -30,7 +32,7 @@ export type Describe = (
  * Looks up `roots` and all they refer to, directly or not, a level of the closure at a time and many at once.
  *
  * @throws {StoreError} `not-found` for a root that is nowhere, `dangling-reference` for a reference;
- *   whatever `describe` throws.
+ *   whatever `describe` throws; `not-found` too for one that has another name.
  */
 export async function planClosure(
   roots: readonly Root[],
@@ -50,9 +52,13 @@ export async function planClosure(
     const ask = async (root: Root) => ({ root, found: await describe(root.hash, options) });
     for await (const { root, found } of mapOrdered(unseen, QUESTIONS_MAX, ask)) {
       if (found === undefined) throw absent(root, level === roots);
+      const { storePath, references } = "narinfo" in found ? found.narinfo : found;
+      if (storePath.name !== (root.name ?? storePath.name)) {
+        throw new StoreError("not-found", `${root} is nowhere to be had, but ${storePath} is`);
+      }
       if ("narinfo" in found) missing.push(found);
       else presentCount++;
-      next.push(...("narinfo" in found ? found.narinfo : found).references);
+      next.push(...references);
     }
     level = next;
   }
@@ -64,7 +70,14 @@ export async function planClosure(
 export interface Root {
   /** 20 bytes. */
   readonly hash: Uint8Array;
+  /** What it has to be called, where that is known. */
+  readonly name?: string | undefined;
   toString(): string;
+}
+
+export function rootOf({ hash, name }: StorePathReference): Root {
+  const suffix = name === undefined ? "" : `-${name}`;
+  return { hash, name, toString: () => `${STORE_DIR}/${encodeNixBase32(hash)}${suffix}` };
 }
 
 function addSize(sum: number, { narinfo }: Offer): number {

@@ -49,7 +49,7 @@ export class FolderFetcher implements CacheFetcher {
   ): Promise<AsyncIterable<Uint8Array> | undefined> {
     throwIfAborted(signal);
     const path = this.#pathOf(place);
-    const opened = await reporting(path, () => openFile(path));
+    const opened = await this.#open(path);
     return opened && contentOf(path, opened, offset, signal);
   }
 
@@ -60,11 +60,20 @@ export class FolderFetcher implements CacheFetcher {
   ): Promise<AsyncIterable<Uint8Array> | undefined> {
     throwIfAborted(signal);
     const path = this.#pathOf(place);
-    const opened = await reporting(path, () => openFile(path));
+    const opened = await this.#open(path);
     return opened && contentOf(path, opened, offset, signal, length);
   }
 
   close(): void {}
+
+  /** `undefined` when there is no such file; that the whole folder is gone is a failure. */
+  async #open(path: string) {
+    return await reporting(path, async () => {
+      const opened = await openFile(path);
+      if (opened === undefined) await this.#checkFolder();
+      return opened;
+    });
+  }
 
   /** Names are taken as they are, as Nix does; not as parts of a URL. */
   #pathOf(name: string): string {

@@ -150,7 +150,7 @@ export class HttpClient {
 
   #login(url: URL): Record<string, string> {
     const found = this.#options.netrc?.find(url.hostname);
-    if (found === undefined) return {};
+    if (found === undefined || `${found.login}${found.password}` === "") return {};
     const token = Buffer.from(`${found.login}:${found.password}`).toString("base64");
     return { Authorization: `Basic ${token}` };
   }

@@ -53,7 +53,8 @@ export class KeptAnswers {
   readonly #index: IndexDatabase;
   readonly #table: Table;
   readonly #foundMs: number;
-  readonly #absentMs: number;
+  /** How long it is believed that a cache lacks a store path. */
+  readonly absentMs: number;
   readonly #answersMax: number;
   readonly #now: () => number;
   readonly #onFailure: (error: StoreError) => void;
@@ -67,7 +68,7 @@ export class KeptAnswers {
     this.#index = index;
     this.#table = index.table("narinfos");
     this.#foundMs = options.foundMs ?? FOUND_MS;
-    this.#absentMs = options.absentMs ?? ABSENT_MS;
+    this.absentMs = options.absentMs ?? ABSENT_MS;
     this.#answersMax = options.answersMax ?? ANSWERS_MAX;
     this.#now = options.now ?? Date.now;
     this.#onFailure = options.onFailure ?? (() => {});
@@ -143,7 +144,7 @@ export class KeptAnswers {
   #remainingMs(value: Uint8Array): number {
     const asked = Number(Buffer.from(value.buffer, value.byteOffset, TIME_BYTES).readBigUInt64LE());
     const age = this.#now() - asked;
-    const limit = value.length === TIME_BYTES ? this.#absentMs : this.#foundMs;
+    const limit = value.length === TIME_BYTES ? this.absentMs : this.#foundMs;
     return age < 0 ? -1 : limit - age;
   }
 

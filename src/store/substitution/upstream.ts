@@ -149,8 +149,9 @@ export class Upstream {
     const { breaker, cache, kept } = this.#options;
     const narinfo = await breaker.run(() => cache.narinfo(hash, { signal }));
     const offer = narinfo && this.#judge(narinfo, false);
-    const ttl = offer === undefined ? ABSENT_MS : FOUND_MS;
-    this.#remembered.set(key, { offer }, { ttl });
+    const ttl = offer === undefined ? Math.min(ABSENT_MS, kept?.absentMs ?? ABSENT_MS) : FOUND_MS;
+    // To the cache, 0 would be for ever.
+    if (ttl > 0) this.#remembered.set(key, { offer }, { ttl });
     kept?.put(this.address, hash, narinfo);
     return offer;
   }

@@ -214,6 +214,15 @@ describe("abandoned uploads", () => {
     expect(readdirSync(store.layout.tmp)).toEqual([]);
   });
 
+  it("keep nobody from opening the store when they cannot be removed", async () => {
+    const { layout } = await openStore();
+    const folder = join(layout.tmp, "4194000.123.not-even-a-file");
+    await mkdir(folder);
+    await utimes(folder, new Date(0), new Date(0));
+    await openStore(layout.root);
+    expect(existsSync(folder)).toBe(true);
+  });
+
   it("are swept when they are older than a day and their process is gone", async () => {
     const store = await openStore();
     const old = new Date(Date.now() - DAY_MS - 60_000);
