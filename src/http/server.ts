@@ -87,7 +87,8 @@ export class HttpServer {
   readonly #log: Logger;
   readonly #bodyStallMs: number;
   readonly #onRequest: ((record: RequestRecord) => void) | undefined;
-  readonly #sockets = new Set<Socket>();
+  /** The connections, each with how many of its requests are under way. */
+  readonly #sockets = new Map<Socket, number>();
   /** Connections with a request that we have not begun to answer. */
   readonly #waiting = new Set<Socket>();
   #running = 0;
@@ -160,7 +161,7 @@ export class HttpServer {
   /** Takes over a connection that was just made, over TCP, TLS or a unix socket. */
   accept(socket: Socket): void {
     socket.on("error", () => {});
-    this.#sockets.add(socket);
+    this.#sockets.set(socket, 0);
     socket.once("close", () => this.#sockets.delete(socket));
     this.#server.emit("connection", socket);
   }
@@ -178,8 +179,8 @@ export class HttpServer {
   /** Lets requests under way end within `drainMs`, and cuts off the rest. Listeners are closed before. */
   async stop(drainMs: number): Promise<void> {
     this.#isStopping = true;
-    // Not listening itself, it has nothing to close but the timer of its checks and idle connections.
-    this.#server.close(() => {});
+    // Node's own closing would take connections for idle whose replies have ended, but are not sent yet.
+    for (const [socket, requests] of this.#sockets) if (requests === 0) socket.destroy();
     const idle = new Promise<void>((resolve) => {
       this.#onIdle = resolve;
       if (this.#running === 0) resolve();
@@ -188,7 +189,9 @@ export class HttpServer {
     const limit = sleep(drainMs, undefined, { signal: timer.signal }).catch(() => {});
     await Promise.race([idle, limit]);
     timer.abort();
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.keys()) socket.destroy();
+    // Not listening itself, it has nothing left to close but the timer of its checks.
+    this.#server.close(() => {});
   }
 
   async #serve(
@@ -196,9 +199,9 @@ export class HttpServer {
     response: ServerResponse,
     expectsContinue: boolean,
   ): Promise<void> {
-    this.#running++;
-    const started = performance.now();
     const { socket } = request;
+    this.#count(socket, 1);
+    const started = performance.now();
     const peer = socket.remoteAddress ?? "unix";
     const receivedBefore = socket.bytesRead;
     const received = new ReceivedRequest(request, response, this.#bodyStallMs);
@@ -224,8 +227,8 @@ export class HttpServer {
     } finally {
       this.#waiting.delete(socket);
       // The end of what was sent may still be here, waiting for a slow client.
-      if (response.closed || response.writableFinished) this.#didEnd();
-      else response.once("close", () => this.#didEnd());
+      if (response.closed || response.writableFinished) this.#count(socket, -1);
+      else response.once("close", () => this.#count(socket, -1));
     }
     this.#onRequest?.({
       method: received.method,
@@ -241,8 +244,12 @@ export class HttpServer {
     });
   }
 
-  #didEnd(): void {
-    this.#running--;
+  /** A request on `socket` has begun (1), or is over (-1). */
+  #count(socket: Socket, more: 1 | -1): void {
+    const requests = this.#sockets.get(socket);
+    // A connection that is closed is no longer there.
+    if (requests !== undefined) this.#sockets.set(socket, requests + more);
+    this.#running += more;
     if (this.#running === 0) this.#onIdle();
   }
 

@@ -11,10 +11,14 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { WRITABLE_COMPRESSIONS } from "../../src/base/compression/compress.js";
+import { LocalStore } from "../../src/castore/local/store.js";
+import { LocalPathInfoService } from "../../src/store/path-info/local.js";
+import type { PathInfo } from "../../src/store/path-info.js";
 import { SecretKey } from "../../src/store/signature/secret-key.js";
+import { StorePath } from "../../src/store/store-path.js";
 import { until } from "../fuse/support/fake-mount.js";
 import { BinaryCache } from "../support/binary-cache.js";
 import { noise } from "../support/bytes.js";
@@ -132,6 +136,23 @@ describe("copy between stores", () => {
     const [again] = await copyJson(store, leaf, "--to", localAddress(target));
     expect(again).toMatchObject({ copied: true, blobs: 1, bytes: LARGE_BYTES });
     await target.readBack();
+  });
+
+  it("takes no path whose content is not what the source says", async () => {
+    const { store, leaf } = await closureStore();
+    const opened = await LocalStore.open(store.folder);
+    const pathInfos = new LocalPathInfoService(opened.index);
+    const { hash } = StorePath.parse(basename(leaf));
+    const honest = (await pathInfos.get(hash)) as PathInfo;
+    const { ca: _ca, ...lie } = { ...honest, narSha256: Buffer.alloc(32, 9) };
+    const liar = StorePath.from(Buffer.alloc(20, 9), "liar");
+    await pathInfos.put({ ...lie, storePath: liar });
+    await opened.close();
+    const target = new TestStore();
+    const outcome = await store.run(["copy", String(liar), "--to", localAddress(target)]);
+    expect(outcome.status).toBe(1);
+    expect(outcome.stderr).toContain(`The content of ${liar} does not have its NAR hash`);
+    expect(await target.list()).toEqual([]);
   });
 
   it("stores no path whose content the source lacks", async () => {
@@ -277,6 +298,18 @@ describe("copy to a binary cache", () => {
           ca: ours.ca,
         });
       }
+    });
+
+    it("by their whole names only", async () => {
+      const { store, path } = await inputAddressedStore();
+      const cache = new BinaryCache();
+      await store.output("copy", path, "--to", `nix+${cache.url()}`);
+      const there = new TestStore();
+      const wrong = `${path}-not`;
+      const from = ["--from", `nix+${cache.url()}`, "--no-check-signatures"];
+      const { status, stderr } = await there.run(["copy", wrong, ...from]);
+      expect(status).toBe(1);
+      expect(stderr).toContain(`${wrong} is nowhere to be had, but ${path} is`);
     });
 
     it("signed, so that nothing but the key is trusted", async () => {

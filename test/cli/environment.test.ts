@@ -44,6 +44,15 @@ describe("Options from the environment", () => {
     expect((await info(["--no-json"], "yes")).stdout).toBe(`${path}\n`);
   });
 
+  test("may be fractions, as on the command line", async () => {
+    const store = new TestStore(join(folder, "fractions"));
+    const path = await store.import(file);
+    const env = { TVIX_CONNECT_TIMEOUT: "2.5", TVIX_STALL_TIMEOUT: "0.5" };
+    expect((await store.run(["path-info", path], { env })).status).toBe(0);
+    const wrong = await store.run(["path-info", path], { env: { TVIX_STALL_TIMEOUT: "1.x" } });
+    expect(wrong.stderr).toContain('TVIX_STALL_TIMEOUT is "1.x", expected a number');
+  });
+
   test("name what is imported", async () => {
     const store = new TestStore(join(folder, "name"));
     const outcome = await store.run(["import", file], { env: { TVIX_NAME: "other" } });

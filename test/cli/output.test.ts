@@ -48,6 +48,16 @@ describe("The output of a command", () => {
     expect(Number(stdout)).toBe(info?.narSize);
   });
 
+  test("is no reason to wait when it goes into a named pipe that nobody reads any more", async () => {
+    const pipe = join(temporaryFolder(), "pipe");
+    execFileSync("mkfifo", [pipe]);
+    // The reader leaves before the command begins.
+    const { stderr } = await shell(
+      `exec 3<>${pipe} 4>${pipe}; exec 3>&-; $tvix path-info $path >&4; echo "status $?" >&2`,
+    );
+    expect(stderr).toBe("status 1\n");
+  });
+
   test("of nar dump does not go to a terminal", async () => {
     const { stdout } = await shell('script -qec "$tvix nar dump $path" /dev/null; echo $?');
     expect(stdout).toContain("A NAR is not for a terminal");

@@ -24,6 +24,7 @@ describe("Wrong usage exits with 2, says why on stderr, and makes no store", () 
   test.each<[command: string, message: string]>([
     ["", "Say what to do"],
     ["frobnicate", "Unknown argument: frobnicate"],
+    ["prefetch -", 'Invalid store path "-"'],
     ["nar", "Say what to do with a NAR: tvix-store nar dump|restore|import|ls"],
     ["nar restore", "Missing argument: got 0, need at least 1"],
     ["nar ls", "Missing argument: got 0, need at least 1"],
@@ -76,6 +77,29 @@ describe("Wrong usage exits with 2, says why on stderr, and makes no store", () 
     expect(outcome).toMatchObject({ status: 2, stdout: "" });
     expect(outcome.stderr).toContain(message);
   });
+});
+
+describe("An argument", () => {
+  const store = new TestStore();
+
+  test.each([
+    ["import", ""],
+    ["mount", ""],
+    ["hash", "path", ""],
+  ])("that is empty is no path: %s %s", async (...args) => {
+    const { status, stdout, stderr } = await store.run(args);
+    expect([status, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(/^tvix-store: An argument is empty\n/);
+  });
+
+  test.each(["import", "hash path", "hash file"])(
+    "that is a dash is not lost: %s -",
+    async (command) => {
+      const { status, stdout, stderr } = await store.run([...command.split(" "), "-"]);
+      expect([status, stdout]).toEqual([1, ""]);
+      expect(stderr).toMatch(/-": .*no such file/);
+    },
+  );
 });
 
 describe("Help", () => {

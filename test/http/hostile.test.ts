@@ -2,13 +2,17 @@
  * Requests by people who mean harm, or by machines that are out of order.
  */
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Tokens } from "../../src/http/access.js";
 import { narOf } from "../store/nar/support/nar.js";
 import { directory, file, symlink } from "../store/support/tree.js";
 import { noise } from "../support/bytes.js";
-import { narFileUrl, narinfoOf, narinfoUrl, ServedCache } from "./support/serve-http.js";
+import { temporaryFolder } from "../support/temp.js";
+import { Gate, WatchedPathInfoService } from "../support/watched-services.js";
+import { hashPart, narFileUrl, narinfoOf, narinfoUrl, ServedCache } from "./support/serve-http.js";
 
 const NAR = narOf(file("content"));
 
@@ -265,7 +269,66 @@ describe("Who may what:", () => {
   });
 });
 
+describe("A client that waits", () => {
+  test("is not taken for one that is gone, however long we take", async () => {
+    const gate = new Gate("get");
+    const { services } = await ServedCache.start();
+    const pathInfos = new WatchedPathInfoService(services.pathInfos, gate.hook);
+    const cache = await ServedCache.start({ services: { ...services, pathInfos }, idleMs: 200 });
+    const answer = cache.ask(narinfoUrl("none"));
+    await sleep(800);
+    gate.open();
+    expect((await answer).status).toBe(404);
+  });
+
+  test("is given up when it does not take what it asked for", async () => {
+    const cache = await ServedCache.start({ idleMs: 200 });
+    const large = await cache.add("large", file(noise(20_000_000)));
+    const conversation = await Conversation.open(cache);
+    conversation.socket.pause();
+    const { text } = await cache.ask(`/${hashPart(large)}.narinfo`);
+    const url = /^URL: (.*)$/m.exec(text)?.[1];
+    conversation.send(`GET /${url} HTTP/1.1`, "Host: x", "", "");
+    await expect.poll(() => cache.server.load.requests).toBe(1);
+    await expect.poll(() => cache.server.load, { timeout: 20_000 }).toMatchObject({ requests: 0 });
+    conversation.socket.destroy();
+  });
+});
+
 describe("A server that stops", () => {
+  test("lets a slow client have the end of what it asked for", async () => {
+    const cache = await ServedCache.start();
+    const entries = Array.from({ length: 4000 }, (_, index) => [
+      `${index}-${"n".repeat(200)}`,
+      file(""),
+    ]);
+    const { storePath } = await cache.add("folder", directory(Object.fromEntries(entries)));
+    const path = `/browse/${storePath.basename}/`;
+    const whole = (await cache.ask(path)).body.length;
+    expect(whole).toBeGreaterThan(1_000_000);
+    // Sockets of this kind hold some hundred kilobytes, however fast the machine.
+    const place = join(temporaryFolder(), "socket");
+    const listener = createServer((socket) => cache.server.accept(socket)).listen(place);
+    await once(listener, "listening");
+    const socket = connect(place);
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    socket.pause();
+    await expect.poll(() => cache.server.load.requests).toBe(1);
+    await sleep(500);
+    const stopped = cache.server.stop(30_000);
+    await sleep(300);
+    let received = 0;
+    socket.on("data", (piece) => {
+      received += piece.length;
+    });
+    socket.on("error", () => {});
+    socket.resume();
+    await once(socket, "close");
+    expect(received).toBeGreaterThan(whole);
+    await stopped;
+    listener.close();
+  });
+
   test("lets requests under way end, and closes their connections", async () => {
     const cache = await ServedCache.start();
     const conversation = await Conversation.open(cache);

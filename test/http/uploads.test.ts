@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { request } from "node:http";
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
 import { compress } from "../../src/base/compression/compress.js";
@@ -90,6 +92,20 @@ describe("A binary cache that is written to:", () => {
     expect(status).toBe(200);
     const unpacked = decompress(name, single(body), { bytesMax: nar.length });
     expect((await collect(unpacked)).equals(nar)).toBe(true);
+  });
+
+  test("whether a NAR is here is told while others are being compressed", async () => {
+    const cache = await ServedCache.start();
+    const nar = narOf(file(noise(30_000_000)));
+    const packed = await collect(compress("zstd", single(nar)));
+    const url = narFileUrl(packed, ".zst");
+    expect((await cache.put(url, packed)).status).toBe(200);
+    const slow = request({ port: cache.port, host: "127.0.0.1", path: url, agent: false }).end();
+    const [response] = await once(slow, "response");
+    response.pause();
+    expect((await cache.ask(url)).status).toBe(503);
+    expect((await cache.ask(url, { method: "HEAD" })).status).toBe(200);
+    slow.destroy();
   });
 
   test("compressions that are not known are refused", async () => {
