@@ -62,5 +62,8 @@ describe("FolderFetcher", () => {
   test("does not take a folder that is gone for one that lacks something", async () => {
     const gone = new FolderFetcher("file:///gone", join(parent, "gone"));
     await expect(gone.read("small", 5)).rejects.toMatchObject({ code: "unavailable" });
+    await expect(gone.stream("small")).rejects.toMatchObject({ code: "unavailable" });
+    const part = { offset: 0, length: 1 };
+    await expect(gone.part("small", part)).rejects.toMatchObject({ code: "unavailable" });
   });
 });
