@@ -162,10 +162,11 @@ function restoreDashes(options: Record<string, unknown>): void {
 function shieldPaths(words: readonly string[]): string[] {
   // Here the last word is one that somebody has only begun to type.
   if (words[0] === "--get-yargs-completions") return [...words];
-  const isEmpty = (word: string, index: number) =>
-    word === "" && words[index - 1]?.startsWith("-") !== true;
-  if (words.some(isEmpty)) throw new UsageError("An argument is empty");
   const end = words.includes("--") ? words.indexOf("--") : words.length;
+  // An option may be empty.
+  const isEmpty = (word: string, index: number) =>
+    word === "" && (index > end || words[index - 1]?.startsWith("-") !== true);
+  if (words.some(isEmpty)) throw new UsageError("An argument is empty");
   return [
     ...words.slice(0, end).map((word) => (word === "-" ? DASH : word)),
     ...words.slice(end + 1).map((path) => (path.startsWith("-") ? `./${path}` : path)),

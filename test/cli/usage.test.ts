@@ -86,6 +86,7 @@ describe("An argument", () => {
     ["import", ""],
     ["mount", ""],
     ["hash", "path", ""],
+    ["import", "--", ""],
   ])("that is empty is no path: %s %s", async (...args) => {
     const { status, stdout, stderr } = await store.run(args);
     expect([status, stdout]).toEqual([2, ""]);

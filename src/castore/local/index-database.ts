@@ -23,6 +23,8 @@ const PROCESSES_MAX = 1024;
 const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 const BATCH_WAIT_MS_MAX = 50;
 
+const TABLE_ATTEMPTS_MAX = 3;
+
 const EIO = 5;
 
 interface Write {
@@ -74,22 +76,31 @@ export class IndexDatabase {
     }
   }
 
-  /** The table called `name`, made when it is not there yet. */
+  /**
+   * The table called `name`, made when it is not there yet.
+   *
+   * @throws {StoreError} `unavailable` when it cannot be.
+   */
   table(name: string): Table {
     let table = this.#tables.get(name);
     if (table === undefined) {
-      table = new Table(
-        this.#environment.openDB<Buffer, Buffer>({
-          name,
-          keyEncoding: "binary",
-          encoding: "binary",
-        }),
-        this.#memory,
-        this.#room,
-      );
+      table = new Table(this.#openTable(name), this.#memory, this.#room);
       this.#tables.set(name, table);
     }
     return table;
+  }
+
+  #openTable(name: string): Database<Buffer, Buffer> {
+    const options = { name, keyEncoding: "binary", encoding: "binary" } as const;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return this.#environment.openDB<Buffer, Buffer>(options);
+      } catch (error) {
+        // Where several processes make the tables of a new index in the same moment, LMDB has been seen to give up
+        // a transaction of one of them, once in many thousands. The next begins with what the others have made.
+        if (attempt === TABLE_ATTEMPTS_MAX) throw commitFailure(error);
+      }
+    }
   }
 
   /**
