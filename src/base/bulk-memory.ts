@@ -8,7 +8,7 @@ const HEAP_BUFFER_BYTES_MAX = 32 * 1024 * 1024;
 const M_TRIM_THRESHOLD = -1;
 const M_MMAP_THRESHOLD = -3;
 
-/** Of what is alive, four times which is as far as V8 itself lets a heap grow. */
+/** On top of what is alive. V8 never lets a heap grow further by itself, and mostly less. */
 const HEAP_GROWING_PERCENT = 300;
 
 /**

@@ -2,7 +2,6 @@
  * PathInfoService: what its calls mean.
  */
 import type { UntypedServiceImplementation } from "@grpc/grpc-js";
-import { equalBytes } from "../base/bytes.js";
 import { isStoreError, StoreError } from "../base/errors.js";
 import type { BlobService } from "../castore/blob/service.js";
 import type { DirectoryService } from "../castore/directory/service.js";
@@ -102,22 +101,14 @@ async function put(
   }
   if (trust === "content-address") await verifyContent(pathInfo, services, context);
   // A signature speaks for a NAR, not for the node that is said to be its content.
-  if (!isForAll && missing === undefined) await verifyNar(pathInfo, calculator, context);
+  if (!isForAll && missing === undefined && !(await calculator.bearsOut(pathInfo, context))) {
+    throw new StoreError(
+      "invalid-argument",
+      `Cannot store path info of ${pathInfo.storePath}: its content does not have its NAR hash`,
+    );
+  }
   return encodePathInfo(
     await services.pathInfos.put(pathInfo, { ...context, overwrite: allowOverwrite }),
-  );
-}
-
-async function verifyNar(
-  { storePath, node, narSha256, narSize }: PathInfo,
-  calculator: NarCalculator,
-  context: CallContext,
-): Promise<void> {
-  const nar = await calculator.calculate(node, context);
-  if (nar.narSize === narSize && equalBytes(nar.narSha256, narSha256)) return;
-  throw new StoreError(
-    "invalid-argument",
-    `Cannot store path info of ${storePath}: its content does not have its NAR hash`,
   );
 }
 

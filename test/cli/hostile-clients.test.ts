@@ -13,6 +13,7 @@ import { until } from "../fuse/support/fake-mount.js";
 import { encodeBlobChunk } from "../grpc/support/blob-chunk.js";
 import { callsOf } from "../grpc/support/messages.js";
 import { RawClient } from "../grpc/support/raw-client.js";
+import { framed, startCall } from "../grpc/support/raw-frames.js";
 import { bytes, noise } from "../support/bytes.js";
 import { TestStore } from "../support/cli.js";
 import { CliServer } from "../support/cli-server.js";
@@ -65,17 +66,9 @@ function startRead(digest: Uint8Array): ClientHttp2Session {
   });
   session.on("error", () => {});
   for (let stream = 0; stream < 10; stream++) {
-    const request = session.request({
-      ":method": "POST",
-      ":path": BLOBS.Read.path,
-      "content-type": "application/grpc",
-      te: "trailers",
-    });
+    const request = startCall(session, BLOBS.Read.path);
     request.on("error", () => {});
-    const message = BLOBS.Read.requestSerialize({ digest });
-    const header = Buffer.alloc(5);
-    header.writeUInt32BE(message.length, 1);
-    request.end(Buffer.concat([header, message]));
+    request.end(framed(BLOBS.Read.requestSerialize({ digest })));
   }
   return session;
 }

@@ -19,6 +19,7 @@ import { DIRECTORY } from "../vectors/directories.js";
 import { encodeBlobChunk } from "./support/blob-chunk.js";
 import { callsOf, contentIn, digestIn } from "./support/messages.js";
 import { RawClient } from "./support/raw-client.js";
+import { framed, startCall } from "./support/raw-frames.js";
 import { localServices, memoryServices, serve } from "./support/serve.js";
 
 /** Long enough for a machine that has much else to do. */
@@ -254,22 +255,13 @@ describe("messages", () => {
   it("that arrive all at once are refused beyond what was set aside for them", async () => {
     const { client } = await serve({ arrivingBytesMax: 3 * MIB });
     const partial = encodeBlobChunk(noise(2 * MIB)).subarray(0, MIB);
-    const header = Buffer.alloc(5);
-    header.writeUInt32BE(2 * MIB, 1);
     const { target } = await serve({ arrivingBytesMax: 3 * MIB });
     const session = connectHttp2(`http://${target}`);
-    const calls = Array.from({ length: 5 }, () =>
-      session.request({
-        ":method": "POST",
-        ":path": BLOBS.Put.path,
-        "content-type": "application/grpc",
-        te: "trailers",
-      }),
-    );
+    const calls = Array.from({ length: 5 }, () => startCall(session, BLOBS.Put.path));
     const statuses: unknown[] = [];
     for (const call of calls) {
       call.on("response", (headers) => statuses.push(headers["grpc-status"]));
-      call.write(Buffer.concat([header, partial]));
+      call.write(framed(partial, 2 * MIB));
     }
     // Three fit; a fourth may be refused for the frames around them.
     await vi.waitUntil(() => statuses.length >= 2, PATIENCE);
@@ -289,17 +281,10 @@ describe("messages", () => {
   it("that come many in one frame are given back when they are done with", async () => {
     const { client, target } = await serve({ arrivingBytesMax: MIB });
     const piece = encodeBlobChunk(noise(1000));
-    const header = Buffer.alloc(5);
-    header.writeUInt32BE(piece.length, 1);
-    const frames = Buffer.concat(Array.from({ length: 12 }, () => [header, piece]).flat());
+    const frames = Buffer.concat(Array.from({ length: 12 }, () => framed(piece)));
     const session = connectHttp2(`http://${target}`);
     for (let round = 0; round < 120; round++) {
-      const call = session.request({
-        ":method": "POST",
-        ":path": BLOBS.Put.path,
-        "content-type": "application/grpc",
-        te: "trailers",
-      });
+      const call = startCall(session, BLOBS.Put.path);
       let status: unknown;
       call.on("response", (headers) => {
         status = headers["grpc-status"];

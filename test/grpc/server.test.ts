@@ -23,6 +23,7 @@ import { DIRECTORY } from "../vectors/directories.js";
 import { encodeBlobChunk } from "./support/blob-chunk.js";
 import { callsOf, contentIn } from "./support/messages.js";
 import { type RawAnswer, RawClient } from "./support/raw-client.js";
+import { framed, startCall } from "./support/raw-frames.js";
 import { memoryServices, recordingLog, serve } from "./support/serve.js";
 
 describe("parseListenAddress()", () => {
@@ -247,15 +248,9 @@ describe("GrpcServer", () => {
     const { digest } = await putBlob(services.blobs, content);
     const { server, target } = await serve({ services });
     const session = connectHttp2(`http://${target}`);
-    const { path } = serviceDefinitions("tvix").blobs.Read;
-    const call = session.request({
-      ":method": "POST",
-      ":path": path,
-      "content-type": "application/grpc",
-      te: "trailers",
-    });
-    const message = Buffer.concat([Buffer.from([0x0a, 32]), digest.bytes]);
-    call.end(Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]));
+    const { Read } = serviceDefinitions("tvix").blobs;
+    const call = startCall(session, Read.path);
+    call.end(framed(Read.requestSerialize({ digest: digest.bytes })));
     await once(call, "response");
     const stopped = server.stop(20_000);
     await sleep(1000);

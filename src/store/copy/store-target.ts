@@ -1,4 +1,3 @@
-import { equalBytes } from "../../base/bytes.js";
 import { StoreError } from "../../base/errors.js";
 import type { TreeTargets } from "../../castore/tree-upload.js";
 import { findMissing } from "../completeness.js";
@@ -62,11 +61,10 @@ export class StoreTarget implements CopyTarget {
   }
 
   async #verify(pathInfo: PathInfo, source: RenderServices, signal: AbortSignal): Promise<void> {
-    const { node, narSha256, narSize, storePath } = pathInfo;
     const { sourceNars } = this.#options;
     const content = sourceNars === undefined ? this.#services : source;
-    const nar = await new NarCalculator(content, sourceNars).calculate(node, { signal });
-    if (nar.narSize !== narSize || !equalBytes(nar.narSha256, narSha256)) {
+    if (!(await new NarCalculator(content, sourceNars).bearsOut(pathInfo, { signal }))) {
+      const { storePath } = pathInfo;
       throw new StoreError("corrupt", `The content of ${storePath} does not have its NAR hash`);
     }
     await verifyContentAddress(pathInfo, content, { signal });

@@ -2,6 +2,7 @@
  * Size and hash of NARs, remembered.
  */
 import { LRUCache } from "lru-cache";
+import { equalBytes } from "../../base/bytes.js";
 import { isStoreError, StoreError } from "../../base/errors.js";
 import type { CallOptions } from "../../castore/blob/service.js";
 import type { Node } from "../../castore/node.js";
@@ -53,6 +54,15 @@ export class NarCalculator {
         if (this.#running.get(key) === running) this.#running.delete(key);
       }
     }
+  }
+
+  /** Whether the NAR of `node` is the one that is stated. @throws {StoreError} as {@link calculate}. */
+  async bearsOut(
+    { node, narSha256, narSize }: NarHash & { readonly node: Node },
+    options?: CallOptions,
+  ): Promise<boolean> {
+    const nar = await this.calculate(node, options);
+    return nar.narSize === narSize && equalBytes(nar.narSha256, narSha256);
   }
 
   #start(key: string, node: Node): Running {

@@ -75,6 +75,7 @@ export interface Root {
   toString(): string;
 }
 
+/** What someone asked for. */
 export function rootOf({ hash, name }: StorePathReference): Root {
   const suffix = name === undefined ? "" : `-${name}`;
   return { hash, name, toString: () => `${STORE_DIR}/${encodeNixBase32(hash)}${suffix}` };
