@@ -11,7 +11,8 @@ import { EXIT_CODES, GLOBAL_OPTIONS, withEnvironment } from "./options.js";
 import { isTerminal, OutputClosed } from "./output.js";
 import { UsageError } from "./usage-error.js";
 
-const yargs = require("yargs") as typeof import("yargs").default;
+// The package itself would lay out a command line of its own while it loads.
+const yargs = require("yargs/yargs") as typeof import("yargs/yargs");
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;

@@ -215,6 +215,21 @@ describe.skipIf(obstacle !== undefined)("A mount that substitutes", () => {
     expect(server.count(/\.narinfo$/)).toBe(3);
   });
 
+  test("remembers what a cache lacks over a restart, for as long as it is told to", async () => {
+    using server = await CacheServer.start(plain.folder);
+    const store = new TestStore();
+    const look = async (...options: string[]) => {
+      using mount = await CliMount.start(store, ...options, ...trusting(server.url));
+      const { stdout } = await runProgram("cat", [mount.path(large, "a", "small")]);
+      expect(await mount.stop()).toBe(0);
+      return [stdout, server.count(/\.narinfo$/)];
+    };
+    server.inject(/\.narinfo$/, status(404), 1);
+    expect(await look()).toEqual(["", 1]);
+    expect(await look()).toEqual(["", 1]);
+    expect(await look("--narinfo-cache-negative-ttl", "0")).toEqual(["small\n", 2]);
+  });
+
   test("ends whole what a killed process had begun", async () => {
     using server = await CacheServer.start(plain.folder);
     const store = new TestStore();
