@@ -55,7 +55,7 @@ soak: build ## An hour of mixed load on a mount, with imports beside it (TVIX_SO
 screenshots: setup-test build ## Take the pictures of pages in docs/images/ anew
 	@node scripts/screenshots.mjs
 
-build: setup ## Compile src/ into dist/
+build: setup ## Compile src/, bundle it into dist/
 	@npm run --silent build
 
 setup: ## Install what building and mounting need: system packages, node_modules
@@ -65,4 +65,4 @@ setup-test: setup ## Install what the tests need on top: Nix to compare with, Ch
 	@sh scripts/setup.sh nix chromium
 
 clean: ## Remove what was built and installed here; stores and system packages stay
-	rm -rf dist bench/build node_modules coverage src/gen
+	rm -rf dist build bench/build node_modules coverage src/gen

@@ -1,5 +1,5 @@
 /**
- * Our client, out of dist/ as it is shipped, with as much of its types as is used here.
+ * Our client, out of build/, as compiled, with as much of its types as is used here.
  */
 import { inRepository } from "../support/run.js";
 
@@ -52,7 +52,7 @@ interface Channel {
 }
 
 async function load<Module>(file: string): Promise<Module> {
-  return (await import(inRepository(`dist/${file}`))) as Module;
+  return (await import(inRepository(`build/${file}`))) as Module;
 }
 
 const { Channel } = await load<{

@@ -6,14 +6,14 @@
  *   worker.mjs STORE-DIR
  */
 import { closeSync, openSync } from "node:fs";
-import { prepareForBulk } from "../../dist/base/bulk-memory.js";
-import { readInTurn } from "../../dist/cli/input.js";
-import { writeAll } from "../../dist/cli/output.js";
-import { openServices } from "../../dist/cli/services.js";
-import { findObject, parseObjectArgument } from "../../dist/cli/store-object.js";
-import { hashTree } from "../../dist/store/import/hash-tree.js";
-import { renderNar } from "../../dist/store/nar/render.js";
-import { restoreNar } from "../../dist/store/nar/restore.js";
+import { prepareForBulk } from "../../build/base/bulk-memory.js";
+import { readInTurn } from "../../build/cli/input.js";
+import { writeAll } from "../../build/cli/output.js";
+import { openServices } from "../../build/cli/services.js";
+import { findObject, parseObjectArgument } from "../../build/cli/store-object.js";
+import { hashTree } from "../../build/store/import/hash-tree.js";
+import { renderNar } from "../../build/store/nar/render.js";
+import { restoreNar } from "../../build/store/nar/restore.js";
 
 // As servers do.
 prepareForBulk();

@@ -5,14 +5,11 @@
  */
 import { readFileSync } from "node:fs";
 import type { ArgumentsCamelCase, Argv } from "yargs";
+import yargs from "yargs";
 import { StoreError } from "../base/errors.js";
-import { require } from "../base/require.js";
 import { EXIT_CODES, GLOBAL_OPTIONS, withEnvironment } from "./options.js";
 import { isTerminal, OutputClosed } from "./output.js";
 import { UsageError } from "./usage-error.js";
-
-// The package itself would lay out a command line of its own while it loads.
-const yargs = require("yargs/yargs") as typeof import("yargs/yargs");
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;

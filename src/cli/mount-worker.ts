@@ -4,13 +4,9 @@
  */
 import { loadSmallHash } from "../castore/small-hash.js";
 import { serveWorker, workerRecipe } from "../fuse/kernel/serve-worker.js";
-import { createLogger, type LogArguments } from "./logger.js";
-import { openProjection, type ProjectionRecipe } from "./mount-projection.js";
-
-export interface MountWorkerRecipe {
-  readonly projection: ProjectionRecipe;
-  readonly log: LogArguments;
-}
+import { createLogger } from "./logger.js";
+import { openProjection } from "./mount-projection.js";
+import type { MountWorkerRecipe } from "./mount-threads.js";
 
 await loadSmallHash();
 const recipe = workerRecipe<MountWorkerRecipe>();

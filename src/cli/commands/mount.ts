@@ -1,14 +1,13 @@
 import { availableParallelism } from "node:os";
 import type { Argv } from "yargs";
 import { RangeLog } from "../../castore/fs/range-log.js";
-import { WorkerPool } from "../../fuse/kernel/worker-pool.js";
 import type { ListenAddress } from "../../grpc/listen-address.js";
 import { isRemote } from "../address.js";
 import { addressesOf } from "../addresses.js";
 import { HTTP_OPTIONS, type HttpArguments } from "../http-options.js";
 import { createLogger, type LogArguments } from "../logger.js";
 import type { ProjectionRecipe } from "../mount-projection.js";
-import type { MountWorkerRecipe } from "../mount-worker.js";
+import { startMountThreads } from "../mount-threads.js";
 import { STORE_OPTIONS, withEnvironment } from "../options.js";
 import type { StoreArguments } from "../services.js";
 import {
@@ -155,12 +154,8 @@ export async function handler(options: MountArguments): Promise<void> {
     ranges: new RangeLog().memory,
   };
   // Loading the program takes as long in a thread as it does here: both do it at once.
-  const pool = new WorkerPool({
-    module: new URL("../mount-worker.js", import.meta.url),
-    recipe: { projection, log: { logLevel, logFormat } } satisfies MountWorkerRecipe,
-    count: engine === "fuse-native" ? 0 : threads,
-    log,
-  });
+  const count = engine === "fuse-native" ? 0 : threads;
+  const pool = startMountThreads({ projection, log: { logLevel, logFormat } }, count, log);
   const { runMount } = await import("../mounting.js");
   await runMount(options, projection, pool, log);
 }

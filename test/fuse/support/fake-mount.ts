@@ -1,6 +1,6 @@
 /**
  * A child process that serves a file system in memory, and other children that look at it. The test
- * process never touches a mount itself. The build must have run: children load it from dist/.
+ * process never touches a mount itself. The build must have run: children load modules from build/.
  */
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -14,9 +14,9 @@ import { PYTHON } from "../../support/python.js";
 /** Why kernel tests cannot run here, or `undefined`. */
 export const kernelTestsObstacle: string | undefined =
   mountObstacles(inspectMachine(), { allowOther: true })[0]?.message ??
-  (existsSync(new URL("../../../dist/fuse/session.js", import.meta.url))
+  (existsSync(new URL("../../../build/fuse/session.js", import.meta.url))
     ? undefined
-    : "dist/ is missing: run npm run build first");
+    : "build/ is missing: run npm run build first");
 
 export interface FakeOptions {
   /** fuse-native unless told. */

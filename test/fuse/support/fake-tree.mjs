@@ -2,8 +2,8 @@
  * The file system that serve-fake.mjs serves. Each thread that serves it builds its own; what changes
  * meanwhile lies in memory they share.
  */
-import { StoreError } from "../../../dist/base/errors.js";
-import { Miss } from "../../../dist/castore/fs/file-system.js";
+import { StoreError } from "../../../build/base/errors.js";
+import { Miss } from "../../../build/castore/fs/file-system.js";
 import {
   brokenFile,
   countingFile,

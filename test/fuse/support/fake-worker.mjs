@@ -1,5 +1,5 @@
 /** A thread that serves the file system of serve-fake.mjs with the kernel engine. */
-import { serveWorker, workerRecipe } from "../../../dist/fuse/kernel/serve-worker.js";
+import { serveWorker, workerRecipe } from "../../../build/fuse/kernel/serve-worker.js";
 import { fakeLog } from "./fake-log.mjs";
 import { fakeFileSystem } from "./fake-tree.mjs";
 

@@ -6,11 +6,11 @@
  * handler, `exit` calls process.exit.
  */
 import { createInterface } from "node:readline";
-import { StoreError } from "../../../dist/base/errors.js";
-import { FuseNativeEngine } from "../../../dist/fuse/fuse-native-engine.js";
-import { WorkerPool } from "../../../dist/fuse/kernel/worker-pool.js";
-import { KernelEngine } from "../../../dist/fuse/kernel-engine.js";
-import { runMountSession } from "../../../dist/fuse/session.js";
+import { StoreError } from "../../../build/base/errors.js";
+import { FuseNativeEngine } from "../../../build/fuse/fuse-native-engine.js";
+import { WorkerPool } from "../../../build/fuse/kernel/worker-pool.js";
+import { KernelEngine } from "../../../build/fuse/kernel-engine.js";
+import { runMountSession } from "../../../build/fuse/session.js";
 import { fakeLog } from "./fake-log.mjs";
 import { FakeState, fakeFileSystem } from "./fake-tree.mjs";
 

@@ -4,7 +4,7 @@
  */
 import { openSync } from "node:fs";
 import { workerData } from "node:worker_threads";
-import { BackingFiles } from "../../../../dist/fuse/kernel/backing-files.js";
+import { BackingFiles } from "../../../../build/fuse/kernel/backing-files.js";
 
 /** By backing id: whether it is registered. By inode: the id seen last. `next` is the id given last. */
 const { table, alive, seen, next, inodes, rounds } = workerData;

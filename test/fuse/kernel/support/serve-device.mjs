@@ -7,11 +7,11 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync, read, statSync, writeSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { BackingFiles } from "../../../../dist/fuse/kernel/backing-files.js";
-import { mountDevice } from "../../../../dist/fuse/kernel/device-mount.js";
-import { raiseReadAhead } from "../../../../dist/fuse/kernel/read-ahead.js";
-import { startWatcher } from "../../../../dist/fuse/kernel/watcher.js";
-import { mountAt, readMountTable } from "../../../../dist/fuse/mount-table.js";
+import { BackingFiles } from "../../../../build/fuse/kernel/backing-files.js";
+import { mountDevice } from "../../../../build/fuse/kernel/device-mount.js";
+import { raiseReadAhead } from "../../../../build/fuse/kernel/read-ahead.js";
+import { startWatcher } from "../../../../build/fuse/kernel/watcher.js";
+import { mountAt, readMountTable } from "../../../../build/fuse/mount-table.js";
 
 const [mountPoint, json = "{}"] = process.argv.slice(2);
 const { allowOther = false, watch = false, backing } = JSON.parse(json);
