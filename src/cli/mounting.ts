@@ -53,8 +53,8 @@ export async function runMount(
     throw new UsageError("--prefetch needs a --substituter to fetch from");
   }
   checkLazy(options);
-  const stores = await openLocalStores(store);
-  const far = await openFarServices(store, stores);
+  await using stores = await openLocalStores(store);
+  using far = await openFarServices(store, stores);
   const lazy: MountFetchOptions["lazy"] = {
     followMs: options.lazyDelay * 1000,
     rebind: (...args) => fileSystem.rebind(...args),

@@ -125,11 +125,11 @@ export async function openLocalStores(options: StoreArguments): Promise<LocalSto
   };
 }
 
-/** What stands behind `near`, the local stores of a mount; `undefined` when nothing does. */
+/** What stands behind `near`, the local stores of a mount; `undefined` when nothing does. To be closed before them. */
 export async function openFarServices(
   options: StoreArguments,
   near: LocalStores,
-): Promise<FarServices | undefined> {
+): Promise<(FarServices & Disposable) | undefined> {
   const addresses = addressesOf(options);
   const remote = await remoteServices(addresses);
   const behind = await substitutionOf(options, addresses);
@@ -152,7 +152,16 @@ export async function openFarServices(
   const local = pathInfos ?? new LocalPathInfoService(index);
   const nars = pathInfos === undefined ? new LocalNarRecords(index) : undefined;
   const substitution = behind?.service({ local, targets, stageTree, nars }, near.pathInfos);
-  return { blobs, directories, pathInfos: substitution ?? pathInfos, substitution };
+  return {
+    blobs,
+    directories,
+    pathInfos: substitution ?? pathInfos,
+    substitution,
+    [Symbol.dispose]: () => {
+      behind?.close();
+      remote?.close();
+    },
+  };
 }
 
 async function remoteServices(addresses: Addresses): Promise<RemoteServices | undefined> {
