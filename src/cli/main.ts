@@ -199,6 +199,8 @@ function report(error: unknown): number {
   return EXIT_FAILED;
 }
 
+// A thread that serves a mount takes as long to load its program as this one does: both do it at once.
+if (process.argv[2] === "mount") (await import("./mount-threads.js")).mountThreads();
 try {
   await commandLine(process.argv.slice(2)).parseAsync();
 } catch (error) {

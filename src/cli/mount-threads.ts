@@ -1,7 +1,6 @@
 /**
  * The threads that serve a mount. Each runs `mount-worker.ts`.
  */
-import type { Logger } from "../base/log.js";
 import { WorkerPool } from "../fuse/kernel/worker-pool.js";
 import type { LogArguments } from "./logger.js";
 import type { ProjectionRecipe } from "./mount-projection.js";
@@ -12,17 +11,11 @@ export interface MountWorkerRecipe {
   readonly log: LogArguments;
 }
 
-/** Starts the first of `count` threads, as `WorkerPool` says. */
-export function startMountThreads(
-  recipe: MountWorkerRecipe,
-  count: number,
-  log: Logger,
-): WorkerPool {
-  return new WorkerPool({
-    // This module stays beside it when the program is bundled.
-    module: new URL("./mount-worker.js", import.meta.url),
-    recipe,
-    count,
-    log,
-  });
+let pool: WorkerPool | undefined;
+
+/** The threads of this process, which do not know yet what they are to serve. The first call starts the first one. */
+export function mountThreads(): WorkerPool {
+  // This module stays beside that one when the program is bundled.
+  pool ??= new WorkerPool(new URL("./mount-worker.js", import.meta.url));
+  return pool;
 }

@@ -3,11 +3,13 @@
  * gone.
  */
 import { loadSmallHash } from "../castore/small-hash.js";
-import { serveWorker, workerRecipe } from "../fuse/kernel/serve-worker.js";
+import { serveWorker } from "../fuse/kernel/serve-worker.js";
 import { createLogger } from "./logger.js";
 import { openProjection } from "./mount-projection.js";
 import type { MountWorkerRecipe } from "./mount-threads.js";
 
 await loadSmallHash();
-const recipe = workerRecipe<MountWorkerRecipe>();
-await serveWorker(await openProjection(recipe.projection), createLogger(recipe.log));
+await serveWorker(async ({ projection, log }: MountWorkerRecipe) => ({
+  fileSystem: await openProjection(projection),
+  log: createLogger(log),
+}));

@@ -7,7 +7,7 @@ import { addressesOf } from "../addresses.js";
 import { HTTP_OPTIONS, type HttpArguments } from "../http-options.js";
 import { createLogger, type LogArguments } from "../logger.js";
 import type { ProjectionRecipe } from "../mount-projection.js";
-import { startMountThreads } from "../mount-threads.js";
+import { type MountWorkerRecipe, mountThreads } from "../mount-threads.js";
 import { STORE_OPTIONS, withEnvironment } from "../options.js";
 import type { StoreArguments } from "../services.js";
 import {
@@ -153,9 +153,10 @@ export async function handler(options: MountArguments): Promise<void> {
     listable: isListable(options),
     ranges: new RangeLog().memory,
   };
-  // Loading the program takes as long in a thread as it does here: both do it at once.
-  const count = engine === "fuse-native" ? 0 : threads;
-  const pool = startMountThreads({ projection, log: { logLevel, logFormat } }, count, log);
+  const recipe: MountWorkerRecipe = { projection, log: { logLevel, logFormat } };
+  const pool = mountThreads();
+  if (engine === "fuse-native") await pool.close();
+  else pool.prepare({ recipe, count: threads, log });
   const { runMount } = await import("../mounting.js");
   await runMount(options, projection, pool, log);
 }

@@ -1,8 +1,8 @@
 /**
  * The body of a serving thread, for the module that builds its file system.
  */
-import { once } from "node:events";
-import { parentPort, workerData } from "node:worker_threads";
+import { on } from "node:events";
+import { parentPort } from "node:worker_threads";
 import type { Logger } from "../../base/log.js";
 import type { FileSystem } from "../../castore/fs/file-system.js";
 import { serveDevice } from "./device-loop.js";
@@ -10,19 +10,25 @@ import { Dispatcher } from "./dispatch.js";
 import { openFilesFor } from "./open-files.js";
 import type { WorkerMessage, WorkerStart } from "./worker-protocol.js";
 
-/** The recipe this thread was started with. */
-export function workerRecipe<Recipe>(): Recipe {
-  return workerData as Recipe;
+/** What a serving thread is made of. */
+export interface Served {
+  readonly fileSystem: FileSystem;
+  readonly log: Logger;
 }
 
 /**
- * Serves the mount this thread was started for from `fileSystem`, as soon as there is one. From then on it
- * blocks, until the mount is gone.
+ * Builds what this thread is to serve, once it is told how, and serves it, as soon as there is a mount. From then on
+ * it blocks, until the mount is gone.
  */
-export async function serveWorker(fileSystem: FileSystem, log: Logger): Promise<void> {
+export async function serveWorker<Recipe>(
+  build: (recipe: Recipe) => Promise<Served> | Served,
+): Promise<void> {
   if (parentPort === null) throw new TypeError("Mounts are served by threads of their own");
   const port = parentPort;
-  const [start] = (await once(port, "message")) as [WorkerStart];
+  const messages = on(port, "message");
+  const next = async <Message>() => ((await messages.next()).value as [Message])[0];
+  const { fileSystem, log } = await build(await next<Recipe>());
+  const start = await next<WorkerStart>();
   port.unref();
   const { device, connection, backing } = start;
   const openFiles = openFilesFor(connection, fileSystem, device, backing);

@@ -16,10 +16,9 @@ const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 12 };
 /** How long threads are waited for that end as soon as the kernel lets go of their read. */
 const CLOSE_WAIT_MS = 500;
 
+/** What the threads are to serve. */
 export interface WorkerPoolOptions {
-  /** The module each thread runs: builds a file system from its recipe, then `serveWorker`. */
-  readonly module: URL;
-  /** How it builds its file system. */
+  /** How each builds its file system. */
   readonly recipe: unknown;
   /** More than two are slower: they contend for one queue. */
   readonly count: number;
@@ -34,7 +33,8 @@ interface Service {
 export class WorkerPool {
   /** Resolves when all threads have ended with the mount; rejects when all have failed. */
   readonly ended: Promise<void>;
-  readonly #options: WorkerPoolOptions;
+  readonly #module: URL;
+  #options: WorkerPoolOptions | undefined;
   #resolveEnded: () => void = () => {};
   #rejectEnded: (reason: StoreError) => void = () => {};
   readonly #threads: Worker[] = [];
@@ -46,20 +46,29 @@ export class WorkerPool {
   #isGood = false;
 
   /**
-   * Starts the first thread. The others follow when it serves: loading all at once would keep a mount waiting.
-   * Until they serve they do not keep the process.
+   * Starts the first thread. `module` is what each runs, and calls `serveWorker`. Until they serve they do not keep
+   * the process.
    */
-  constructor(options: WorkerPoolOptions) {
-    this.#options = options;
+  constructor(module: URL) {
+    this.#module = module;
     this.ended = new Promise((resolve, reject) => {
       this.#resolveEnded = resolve;
       this.#rejectEnded = reject;
     });
     this.ended.catch(() => {});
-    if (options.count > 0) this.#begin();
+    this.#begin();
   }
 
-  /** Has the threads serve the mount, each as soon as it is ready. */
+  /** Tells the threads what they are to serve. */
+  prepare(options: WorkerPoolOptions): void {
+    this.#options = options;
+    for (const thread of this.#threads) thread.postMessage(options.recipe);
+  }
+
+  /**
+   * Has the threads serve the mount, each as soon as it is ready; {@link prepare} them before. All but the first
+   * start when that serves: loading all at once would keep a mount waiting.
+   */
   serve(start: WorkerStart, onMessage: (message: WorkerMessage) => void): void {
     this.#state = "serving";
     this.#service = { start, onMessage };
@@ -83,10 +92,16 @@ export class WorkerPool {
     if (this.#running === 0) process.off("exit", endProcess);
   }
 
+  get #prepared(): WorkerPoolOptions {
+    if (this.#options === undefined)
+      throw new TypeError("Threads serve what they were prepared for");
+    return this.#options;
+  }
+
   #begin(): void {
-    const { module, recipe: workerData } = this.#options;
-    const thread = new Worker(module, { workerData, resourceLimits: RESOURCE_LIMITS });
+    const thread = new Worker(this.#module, { resourceLimits: RESOURCE_LIMITS });
     thread.unref();
+    if (this.#options !== undefined) thread.postMessage(this.#options.recipe);
     this.#threads.push(thread);
     this.#running++;
     endOf(thread).then(
@@ -97,7 +112,8 @@ export class WorkerPool {
   }
 
   #beginOthers(): void {
-    while (this.#threads.length < this.#options.count) this.#begin();
+    const { count } = this.#prepared;
+    while (this.#threads.length < count) this.#begin();
   }
 
   #employ(thread: Worker, { start, onMessage }: Service): void {
@@ -119,10 +135,8 @@ export class WorkerPool {
       this.#isGood = true;
     } else {
       // The others go on serving; without any, callers would hang for ever.
-      this.#options.log.error(
-        {},
-        `A thread that serves the mount has failed: ${messageOf(failure)}`,
-      );
+      const { log } = this.#prepared;
+      log.error({}, `A thread that serves the mount has failed: ${messageOf(failure)}`);
       this.#beginOthers();
     }
     if (this.#running > 0) return;

@@ -3,7 +3,7 @@
  */
 import type { Connection } from "../protocol/init.js";
 
-/** To a serving thread: the mount is there, serve it. It was started with its recipe long before. */
+/** To a serving thread, after its recipe: the mount is there, serve it. */
 export interface WorkerStart {
   readonly device: number;
   readonly connection: Connection;

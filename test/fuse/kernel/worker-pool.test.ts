@@ -7,10 +7,13 @@ import { CONNECTION } from "./support/conversation.js";
 
 /** A thread that does what its number in `plan` says, one plan for each thread. */
 const THREAD = `
-import { parentPort, workerData } from "node:worker_threads";
-const { plan, taken } = workerData;
+import { on } from "node:events";
+import { parentPort } from "node:worker_threads";
+const messages = on(parentPort, "message");
+const [{ plan, taken }] = (await messages.next()).value;
 const mine = plan[Atomics.add(new Int32Array(taken), 0, 1)];
-await new Promise((resolve) => parentPort.once("message", resolve));
+await messages.next();
+parentPort.unref();
 parentPort.postMessage({ type: "serving" });
 if (mine === "throw") throw new Error("broken thread");
 if (mine === "exit") process.exit(3);
@@ -23,7 +26,8 @@ function start(...plan: readonly ("end" | "late" | "throw" | "exit")[]) {
   const log = new RecordingLog();
   const messages: WorkerMessage[] = [];
   const recipe = { plan, taken: new SharedArrayBuffer(4) };
-  const pool = new WorkerPool({ module, recipe, count: plan.length, log });
+  const pool = new WorkerPool(module);
+  pool.prepare({ recipe, count: plan.length, log });
   const serve = () =>
     pool.serve({ device: -1, connection: CONNECTION, backing: undefined }, (message) =>
       messages.push(message),
@@ -93,7 +97,8 @@ describe("WorkerPool", () => {
     async (then) => {
       const log = new RecordingLog();
       const broken = new URL("data:text/javascript,throw new Error('broken thread')");
-      const pool = new WorkerPool({ module: broken, recipe: {}, count: 1, log });
+      const pool = new WorkerPool(broken);
+      pool.prepare({ recipe: {}, count: 1, log });
       await sleep(300);
       expect(log.lines).toEqual([]);
       if (then === "close") {
@@ -117,6 +122,19 @@ describe("WorkerPool", () => {
     await pool.ended;
     await pool.close();
     expect(process.listenerCount("exit")).toBe(before);
+  });
+
+  test("starts a thread before it knows what that is to serve", async () => {
+    const told = new Int32Array(new SharedArrayBuffer(4));
+    const early = `
+      import { parentPort } from "node:worker_threads";
+      parentPort.once("message", (recipe) => Atomics.store(recipe, 0, 1));
+    `;
+    const pool = new WorkerPool(new URL(`data:text/javascript,${encodeURIComponent(early)}`));
+    await sleep(300);
+    pool.prepare({ recipe: told, count: 1, log: new RecordingLog() });
+    await vi.waitFor(() => expect(told[0]).toBe(1));
+    await pool.close();
   });
 
   test("ends its threads without a word when there is no mount to serve", async () => {

@@ -1,6 +1,6 @@
 /** A thread that serves the file system of serve-fake.mjs with the kernel engine. */
-import { serveWorker, workerRecipe } from "../../../build/fuse/kernel/serve-worker.js";
+import { serveWorker } from "../../../build/fuse/kernel/serve-worker.js";
 import { fakeLog } from "./fake-log.mjs";
 import { fakeFileSystem } from "./fake-tree.mjs";
 
-await serveWorker(fakeFileSystem(workerRecipe()), fakeLog);
+await serveWorker((recipe) => ({ fileSystem: fakeFileSystem(recipe), log: fakeLog }));

@@ -65,18 +65,11 @@ createInterface({ input: process.stdin }).on("line", (line) => {
 
 const engines = {
   "fuse-native": () => new FuseNativeEngine(fileSystem),
-  kernel: () =>
-    new KernelEngine({
-      pool: new WorkerPool({
-        module: new URL("fake-worker.mjs", import.meta.url),
-        recipe,
-        count: threads,
-        log: fakeLog,
-      }),
-      passthrough: false,
-      fileSystem,
-      fetch,
-    }),
+  kernel: () => {
+    const pool = new WorkerPool(new URL("fake-worker.mjs", import.meta.url));
+    pool.prepare({ recipe, count: threads, log: fakeLog });
+    return new KernelEngine({ pool, passthrough: false, fileSystem, fetch });
+  },
 };
 
 try {
