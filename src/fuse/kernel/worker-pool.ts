@@ -13,6 +13,11 @@ import type { WorkerMessage, WorkerStart } from "./worker-protocol.js";
  * gather; with this it takes out less, more often, at no cost that could be measured.
  */
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 12 };
+/**
+ * How long the first thread serves alone, unless told. Starting another takes a quarter of a second of a processor, which
+ * whoever waits for the mount can use better.
+ */
+const ALONE_MS = 1000;
 /** How long threads are waited for that end as soon as the kernel lets go of their read. */
 const CLOSE_WAIT_MS = 500;
 
@@ -34,6 +39,8 @@ export class WorkerPool {
   /** Resolves when all threads have ended with the mount; rejects when all have failed. */
   readonly ended: Promise<void>;
   readonly #module: URL;
+  readonly #aloneMs: number;
+  #othersTimer: NodeJS.Timeout | undefined;
   #options: WorkerPoolOptions | undefined;
   #resolveEnded: () => void = () => {};
   #rejectEnded: (reason: StoreError) => void = () => {};
@@ -49,8 +56,9 @@ export class WorkerPool {
    * Starts the first thread. `module` is what each runs, and calls `serveWorker`. Until they serve they do not keep
    * the process.
    */
-  constructor(module: URL) {
+  constructor(module: URL, aloneMs = ALONE_MS) {
     this.#module = module;
+    this.#aloneMs = aloneMs;
     this.ended = new Promise((resolve, reject) => {
       this.#resolveEnded = resolve;
       this.#rejectEnded = reject;
@@ -67,7 +75,7 @@ export class WorkerPool {
 
   /**
    * Has the threads serve the mount, each as soon as it is ready; {@link prepare} them before. All but the first
-   * start when that serves: loading all at once would keep a mount waiting.
+   * start when that has served for a moment.
    */
   serve(start: WorkerStart, onMessage: (message: WorkerMessage) => void): void {
     this.#state = "serving";
@@ -120,7 +128,8 @@ export class WorkerPool {
     thread.ref();
     thread.on("message", (message: WorkerMessage) => {
       onMessage(message);
-      if (message.type === "serving") this.#beginOthers();
+      if (message.type !== "serving" || this.#othersTimer !== undefined) return;
+      this.#othersTimer = setTimeout(() => this.#beginOthers(), this.#aloneMs).unref();
     });
     thread.postMessage(start);
   }
@@ -140,6 +149,7 @@ export class WorkerPool {
       this.#beginOthers();
     }
     if (this.#running > 0) return;
+    clearTimeout(this.#othersTimer);
     if (this.#isGood) this.#resolveEnded();
     else {
       const message = `No thread is left to serve the mount: ${messageOf(failure)}`;

@@ -22,11 +22,18 @@ if (mine === "late") await new Promise((resolve) => setTimeout(resolve, 200));
 
 const module = new URL(`data:text/javascript,${encodeURIComponent(THREAD)}`);
 
-function start(...plan: readonly ("end" | "late" | "throw" | "exit")[]) {
+type Deed = "end" | "late" | "throw" | "exit";
+
+function start(...plan: readonly Deed[]) {
+  return startAfter(0, ...plan);
+}
+
+/** All but the first thread follow after `aloneMs`. */
+function startAfter(aloneMs: number, ...plan: readonly Deed[]) {
   const log = new RecordingLog();
   const messages: WorkerMessage[] = [];
   const recipe = { plan, taken: new SharedArrayBuffer(4) };
-  const pool = new WorkerPool(module);
+  const pool = new WorkerPool(module, aloneMs);
   pool.prepare({ recipe, count: plan.length, log });
   const serve = () =>
     pool.serve({ device: -1, connection: CONNECTION, backing: undefined }, (message) =>
@@ -38,7 +45,7 @@ function start(...plan: readonly ("end" | "late" | "throw" | "exit")[]) {
 
 describe("WorkerPool", () => {
   test("ends when all threads have ended, and has passed on what they said", async () => {
-    const { pool, log, messages, serve } = start("end", "late", "end");
+    const { pool, log, messages, serve } = start("late", "late", "end");
     serve();
     await pool.ended;
     await pool.close();
@@ -55,6 +62,14 @@ describe("WorkerPool", () => {
     expect(taken()).toBe(2);
     await pool.ended;
     await pool.close();
+  });
+
+  test("lets the first one serve alone for a moment", async () => {
+    const { pool, messages, taken, serve } = startAfter(60_000, "late", "end");
+    serve();
+    await pool.ended;
+    await pool.close();
+    expect([taken(), messages]).toEqual([1, [{ type: "serving" }]]);
   });
 
   test.each(["throw", "exit"] as const)(
