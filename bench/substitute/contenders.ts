@@ -9,12 +9,15 @@ import { createInterface } from "node:readline";
 import { CLI, run } from "../support/run.js";
 import { Nix } from "./nix.js";
 
-/** Times in milliseconds, each from nothing: a store that is not there yet. */
+/** Milliseconds until the program has printed its first line, until it has ended, until the whole closure is there. */
+export type Task = "firstLine" | "ended" | "whole";
+
+/** Each from nothing: a store that is not there yet. */
 export interface Contender {
-  /** Until the program has printed its first line. */
-  firstLine(): Promise<number>;
-  /** Until the whole closure is there. */
-  whole(): Promise<number>;
+  /** Gets the program and runs it. */
+  run(): Promise<Record<"firstLine" | "ended", number>>;
+  /** Gets the whole closure. */
+  get(): Promise<Record<"whole", number>>;
 }
 
 export interface Cache {
@@ -34,19 +37,18 @@ export class NixCopy implements Contender {
     this.#newFolder = newFolder;
   }
 
-  async firstLine(): Promise<number> {
+  async run() {
     const nix = new Nix(this.#newFolder(), this.#cache.key);
     const started = performance.now();
     this.#copy(nix);
-    await readLine(join(nix.storeFolder, basename(this.#cache.program)));
-    return performance.now() - started;
+    return await runProgram(join(nix.storeFolder, basename(this.#cache.program)), started);
   }
 
-  async whole(): Promise<number> {
+  async get() {
     const nix = new Nix(this.#newFolder(), this.#cache.key);
     const started = performance.now();
     this.#copy(nix);
-    return performance.now() - started;
+    return { whole: performance.now() - started };
   }
 
   #copy(nix: Nix): void {
@@ -63,19 +65,18 @@ export class TvixStore implements Contender {
     this.#newFolder = newFolder;
   }
 
-  async firstLine(): Promise<number> {
+  async run() {
     const folder = this.#newFolder();
     const started = performance.now();
     await using mount = await startMount(folder, this.#options(folder));
-    await readLine(join(mount.place, basename(this.#cache.program)));
-    return performance.now() - started;
+    return await runProgram(join(mount.place, basename(this.#cache.program)), started);
   }
 
-  async whole(): Promise<number> {
+  async get() {
     const options = this.#options(this.#newFolder());
     const started = performance.now();
     run(process.execPath, [CLI, "prefetch", ...options, this.#cache.program]);
-    return performance.now() - started;
+    return { whole: performance.now() - started };
   }
 
   #options(folder: string): readonly string[] {
@@ -116,12 +117,13 @@ export async function startMount(
   return { place, [Symbol.asyncDispose]: close };
 }
 
-/** Runs the program in the store path that is at `place` until it has printed a line. */
-async function readLine(place: string): Promise<void> {
+/** Runs the program in the store path that is at `place`. Times are since `started`. */
+async function runProgram(place: string, started: number) {
   const child = spawn(join(place, "bin", "program"), { stdio: ["ignore", "pipe", "inherit"] });
-  const [ended, [line]] = await Promise.all([
-    once(child, "exit"),
-    once(createInterface(child.stdout), "line"),
-  ]);
-  if (ended[0] !== 0 || line === "") throw new Error(`The program at ${place} failed`);
+  const exit = once(child, "exit");
+  const [line] = await once(createInterface(child.stdout), "line");
+  const firstLine = performance.now() - started;
+  const [status] = await exit;
+  if (status !== 0 || line === "") throw new Error(`The program at ${place} failed`);
+  return { firstLine, ended: performance.now() - started };
 }

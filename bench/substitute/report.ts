@@ -4,12 +4,12 @@
 import { pressureLines } from "../support/machine.js";
 import { median, medianRatio } from "../support/statistics.js";
 import type { Closure } from "./closure.js";
-import type { Contender } from "./contenders.js";
+import type { Task } from "./contenders.js";
 
 /** Milliseconds, one for each round; bytes of the last one. */
 export interface Measured {
   readonly compression: string;
-  readonly task: keyof Contender;
+  readonly task: Task;
   readonly nix: number[];
   readonly ours: number[];
   readonly bytes: { nix: number; ours: number };
@@ -33,6 +33,7 @@ export interface ReportContext {
 
 const TASKS = {
   firstLine: { title: "first line of a program", ratioMax: 0.25 },
+  ended: { title: "the program has ended", ratioMax: undefined },
   whole: { title: "whole closure", ratioMax: 1 },
 } as const;
 /** Noise of the machine is not a delay. */
@@ -49,10 +50,12 @@ export function report(
     "",
     `Written by \`make bench-substitute\`. nginx on this machine serves a signed binary cache that ${nixVersion} wrote:`,
     `${closure.paths} store paths, ${megabytes(closure.narBytes)} MB of NARs, packages of npm and a program that reads from`,
-    `${closure.usedPaths} of them (${megabytes(closure.usedNarBytes)} MB). Each measurement starts with no store at all:`,
+    `${closure.usedPaths} of them one after the other (${megabytes(closure.usedNarBytes)} MB). Each measurement starts with ` +
+      "no store at all:",
     "",
     "- first line of a program: `tvix-store mount --substituter` and the program run from the mount, until it has printed a",
-    "  line; `nix copy --from`, then the program",
+    "  line (it comes from three store paths); `nix copy --from`, then the program",
+    "- the program has ended: the same until it has read from all of them",
     "- whole closure: `tvix-store prefetch`; `nix copy --from`. Ours is on disk then; Nix leaves that to the kernel",
     "",
     `They take turns. Numbers are medians of ${rounds} rounds, the ratio is the median of the ratios within each round.`,
@@ -85,7 +88,8 @@ export function report(
   ].join("\n");
 }
 
-function verdict(ratio: number, ratioMax: number): string {
+function verdict(ratio: number, ratioMax: number | undefined): string {
+  if (ratioMax === undefined) return "–";
   return `at most ${ratioMax}: ${ratio <= ratioMax ? "met" : "**not met**"}`;
 }
 
