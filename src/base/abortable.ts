@@ -1,4 +1,5 @@
 import { throwIfAborted, untilAborted } from "./abort.js";
+import { letGo } from "./let-go.js";
 
 /**
  * What `source` gives, until `signal` fires: then the error of `abortError`, however long the source takes for
@@ -21,9 +22,6 @@ export async function* abortable<T>(
       yield value;
     }
   } finally {
-    const closed = Promise.resolve(iterator.return?.());
-    // One that was given up while it was asked for more may never answer.
-    if (isPulling) closed.catch(() => {});
-    else await closed;
+    await letGo(iterator, isPulling);
   }
 }

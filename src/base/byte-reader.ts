@@ -1,6 +1,7 @@
 /**
  * Bytes that arrive in chunks of any size, for parsers that ask for a certain number of them.
  */
+import { letGo } from "./let-go.js";
 
 const NONE = new Uint8Array(0);
 
@@ -82,10 +83,7 @@ export class ByteReader implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
-    const closed = this.#iterator.return?.();
-    // A source that was given up while it was asked for more may never answer.
-    if (this.#pulling) Promise.resolve(closed).catch(() => {});
-    else await closed;
+    await letGo(this.#iterator, this.#pulling);
   }
 
   async #pull(): Promise<Uint8Array | undefined> {

@@ -45,7 +45,7 @@ const SYSTEM_DECODERS: Readonly<
 > = { xz: openSystemXz, zstd: openSystemZstd };
 
 /**
- * The bytes that `source` holds compressed. Pulling drives it: nothing runs ahead of the consumer, and one
+ * The bytes that `source` holds compressed. Pulling drives it: at most one piece runs ahead of the consumer, and one
  * that stops early lets go of the source and of all memory. Several streams one after the other are taken as
  * one, as the tools of each format take them.
  *

@@ -2,6 +2,7 @@
  * Decompressing with the libraries of this system: compiled code on another thread, with output bounded by the
  * room it is given.
  */
+import { oneAhead } from "../one-ahead.js";
 
 /** A decompressor of a shared library, at one place of one input. */
 export interface SystemDecoder {
@@ -28,10 +29,28 @@ const OUTPUT_BYTES = 1024 * 1024;
 const NOTHING = new Uint8Array(0);
 
 /**
- * What `decoder`, which is closed at the end, makes of `source`. With `transient`, the memory of a piece is used
- * again once 512 KiB more have come; without, pieces are the caller's to keep.
+ * What `decoder`, which is closed at the end, makes of `source`: each piece while the consumer is at the one before.
+ * With `transient`, the memory of a piece is used again once 512 KiB more have come; without, pieces are the caller's
+ * to keep.
  */
-export async function* throughDecoder(
+export function throughDecoder(
+  decoder: SystemDecoder,
+  source: AsyncIterable<Uint8Array>,
+  transient: boolean,
+): AsyncGenerator<Uint8Array> {
+  let isPulling = true;
+  async function* pulled(): AsyncGenerator<Uint8Array> {
+    for await (const piece of source) {
+      isPulling = false;
+      yield piece;
+      isPulling = true;
+    }
+    isPulling = false;
+  }
+  return oneAhead(steps(decoder, pulled(), transient), () => isPulling);
+}
+
+async function* steps(
   decoder: SystemDecoder,
   source: AsyncIterable<Uint8Array>,
   transient: boolean,
