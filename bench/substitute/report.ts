@@ -35,6 +35,7 @@ const TASKS = {
   firstLine: { title: "first line of a program", ratioMax: 0.25 },
   ended: { title: "the program has ended", ratioMax: undefined },
   whole: { title: "whole closure", ratioMax: 1 },
+  durable: { title: "whole closure, on the disk", ratioMax: undefined },
 } as const;
 /** Noise of the machine is not a delay. */
 const LOCAL_RATIO_MAX = 1.1;
@@ -56,7 +57,8 @@ export function report(
     "- first line of a program: `tvix-store mount --substituter` and the program run from the mount, until it has printed a",
     "  line (it comes from three store paths); `nix copy --from`, then the program",
     "- the program has ended: the same until it has read from all of them",
-    "- whole closure: `tvix-store prefetch`; `nix copy --from`. Ours is on disk then; Nix leaves that to the kernel",
+    "- whole closure: `tvix-store prefetch`; `nix copy --from`, which leaves it to the kernel when files reach the disk",
+    "- whole closure, on the disk: the same and `sync -f`; ours is there before",
     "",
     `They take turns. Numbers are medians of ${rounds} rounds, the ratio is the median of the ratios within each round.`,
     "",
