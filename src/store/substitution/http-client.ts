@@ -19,6 +19,11 @@ import { type BodySource, timedBody } from "./timed-body.js";
 
 const REDIRECTS_MAX = 10;
 const REDIRECT_STATUSES = new Set([301, 302, 303, 307, 308]);
+/**
+ * A connection that was idle for longer is not used again. What lies between forgets it without a word, and after a
+ * sleep of this machine it leads nowhere: the next request would wait out the stall limit.
+ */
+const IDLE_MS_MAX = 60_000;
 /** An answer nobody wants is read to its end when it is short: that is cheaper than a new connection. */
 const DRAINED_BYTES_MAX = 64 * 1024;
 
@@ -49,6 +54,8 @@ export class HttpClient {
   readonly #http: HttpAgent;
   readonly #https: HttpsAgent;
   readonly #http2: Http2Connections;
+  /** By the clock on the wall, which goes on while the machine sleeps. */
+  #lastUsedMs = 0;
 
   constructor(options: HttpClientOptions) {
     this.#options = options;
@@ -86,12 +93,22 @@ export class HttpClient {
     this.#http2.close();
   }
 
+  #letGoOfIdle(): void {
+    const agents = [this.#http, this.#https];
+    const idle = agents.flatMap(({ freeSockets }) => Object.values(freeSockets).flat());
+    for (const socket of idle) socket?.destroy();
+    this.#http2.retire();
+  }
+
   async #request(
     url: URL,
     given: Readonly<Record<string, string>>,
     signal: AbortSignal | undefined,
   ): Promise<HttpAnswer> {
     throwIfAborted(signal);
+    const nowMs = Date.now();
+    if (nowMs - this.#lastUsedMs > IDLE_MS_MAX) this.#letGoOfIdle();
+    this.#lastUsedMs = nowMs;
     const headers = { "User-Agent": "tvix-store", Accept: "*/*", ...this.#login(url), ...given };
     const session = url.protocol === "https:" ? await this.#http2.session(url, signal) : undefined;
     if (session === undefined) return await this.#requestOverHttp1(url, headers, signal);

@@ -34,6 +34,14 @@ export class Http2Connections {
     return await this.session(url, signal);
   }
 
+  /** Has the next requests open connections of their own; those that are there end with what is under way on them. */
+  retire(): void {
+    for (const opening of this.#sessions.values()) {
+      opening.then((session) => session?.close()).catch(() => {});
+    }
+    this.#sessions.clear();
+  }
+
   close(): void {
     this.#isClosed = true;
     for (const opening of this.#sessions.values()) {
