@@ -33,6 +33,11 @@ const RECONNECT_MS_MAX = 500;
 const DEADLINE_MS = 30_000;
 /** How long a stream may stand still while we wait for it. */
 const STALL_MS = 30_000;
+/**
+ * After so long a call has the connection looked at, which may take as long again: a line that has gone dead, as after
+ * a sleep of this machine, is given up before a question is, and the question asked on a new one.
+ */
+const PING_MS = 12_000;
 
 export interface ClientIdentity {
   /** The only authorities whose certificates are believed, in PEM; those of Node unless told. */
@@ -53,6 +58,7 @@ export interface ChannelOptions {
   readonly identity?: ClientIdentity;
   readonly deadlineMs?: number;
   readonly stallMs?: number;
+  readonly pingMs?: number;
 }
 
 export interface CallOptions {
@@ -79,7 +85,8 @@ export class Channel implements Disposable {
    *
    * @throws {StoreError} `invalid-argument` when a certificate or key is none.
    */
-  constructor({ address, target, tls, identity = {}, deadlineMs, stallMs }: ChannelOptions) {
+  constructor(options: ChannelOptions) {
+    const { address, target, tls, identity = {}, deadlineMs, stallMs, pingMs = PING_MS } = options;
     this.address = address;
     this.#token = identity.token;
     this.#deadlineMs = deadlineMs ?? DEADLINE_MS;
@@ -93,6 +100,8 @@ export class Channel implements Disposable {
         "grpc.max_send_message_length": MESSAGE_BYTES_MAX,
         "grpc.initial_reconnect_backoff_ms": RECONNECT_MS,
         "grpc.max_reconnect_backoff_ms": RECONNECT_MS_MAX,
+        "grpc.keepalive_time_ms": pingMs,
+        "grpc.keepalive_timeout_ms": pingMs,
         // Its retries keep a copy of what was sent; ours know what may be sent again.
         "grpc.enable_retries": 0,
       },

@@ -46,6 +46,11 @@ export class CountingProxy {
     return proxy;
   }
 
+  /** Has nothing more go through the connections of now, which stay open: as where a line goes dead. */
+  freezeConnections(): void {
+    for (const socket of this.#sockets) socket.unpipe().removeAllListeners("data").pause();
+  }
+
   dropConnections(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
