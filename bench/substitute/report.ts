@@ -58,7 +58,7 @@ export function report(
     "  line (it comes from three store paths); `nix copy --from`, then the program",
     "- the program has ended: the same until it has read from all of them",
     "- whole closure: `tvix-store prefetch`; `nix copy --from`, which leaves it to the kernel when files reach the disk",
-    "- whole closure, on the disk: the same and `sync -f`; ours is there before",
+    "- whole closure, on the disk: the same and then `sync -f`, which finds nothing of ours left to do",
     "",
     `They take turns. Numbers are medians of ${rounds} rounds, the ratio is the median of the ratios within each round.`,
     "",
