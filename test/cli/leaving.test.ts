@@ -1,6 +1,8 @@
+import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { runProgram } from "../support/child.js";
 import { CLI, TestStore } from "../support/cli.js";
@@ -23,4 +25,29 @@ test("A command ends without closing the index of its store", async () => {
   const readers = index.readerList();
   await index.close();
   expect(readers).toMatch(new RegExp(`^ *${pid} `, "m"));
+});
+
+/** As the library behind the index does, in a thread that is ended while it opens one. */
+test("A mount that does not come about ends although a thread never comes back", async () => {
+  const folder = temporaryFolder();
+  const pipe = join(folder, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  writeFileSync(
+    join(folder, "thread.mjs"),
+    `import { openSync } from "node:fs"; openSync(${JSON.stringify(pipe)});`,
+  );
+  const pool = new URL("../../build/fuse/kernel/worker-pool.js", import.meta.url);
+  writeFileSync(
+    join(folder, "main.mjs"),
+    `import { WorkerPool } from ${JSON.stringify(fileURLToPath(pool))};
+    const pool = new WorkerPool(new URL("thread.mjs", import.meta.url));
+    pool.prepare({ recipe: {}, count: 1, log: {} });
+    setTimeout(async () => {
+      await pool.close();
+      process.exit(3);
+    }, 500);`,
+  );
+  const options = { timeoutMs: 30_000 };
+  const { status } = await runProgram(process.execPath, [join(folder, "main.mjs")], options);
+  expect(status).toBe(3);
 });

@@ -155,7 +155,7 @@ export async function handler(options: MountArguments): Promise<void> {
   };
   const recipe: MountWorkerRecipe = { projection, log: { logLevel, logFormat } };
   const pool = mountThreads();
-  if (engine === "fuse-native") await pool.close();
+  if (engine === "fuse-native") void pool.close();
   else pool.prepare({ recipe, count: threads, log });
   const { runMount } = await import("../mounting.js");
   await runMount(options, projection, pool, log);

@@ -8,7 +8,7 @@ import type { FileSystem } from "../../castore/fs/file-system.js";
 import { serveDevice } from "./device-loop.js";
 import { Dispatcher } from "./dispatch.js";
 import { openFilesFor } from "./open-files.js";
-import type { WorkerMessage, WorkerStart } from "./worker-protocol.js";
+import { LEAVE, type WorkerMessage, type WorkerStart } from "./worker-protocol.js";
 
 /** What a serving thread is made of. */
 export interface Served {
@@ -26,10 +26,13 @@ export async function serveWorker<Recipe>(
   if (parentPort === null) throw new TypeError("Mounts are served by threads of their own");
   const port = parentPort;
   const messages = on(port, "message");
-  const next = async <Message>() => ((await messages.next()).value as [Message])[0];
-  const { fileSystem, log } = await build(await next<Recipe>());
+  const next = async <Message>() => ((await messages.next()).value as [Message | typeof LEAVE])[0];
+  const recipe = await next<Recipe>();
+  if (recipe === LEAVE) return void port.unref();
+  const { fileSystem, log } = await build(recipe);
   const start = await next<WorkerStart>();
   port.unref();
+  if (start === LEAVE) return;
   const { device, connection, backing } = start;
   const openFiles = openFilesFor(connection, fileSystem, device, backing);
   const send = (message: WorkerMessage) => port.postMessage(message);

@@ -6,7 +6,7 @@ import { Worker } from "node:worker_threads";
 import { messageOf, StoreError } from "../../base/errors.js";
 import { libc } from "../../base/libc.js";
 import type { Logger } from "../../base/log.js";
-import type { WorkerMessage, WorkerStart } from "./worker-protocol.js";
+import { LEAVE, type WorkerMessage, type WorkerStart } from "./worker-protocol.js";
 
 /**
  * What a request leaves behind is garbage at once. Left to itself each thread would let up to 48 MB of it
@@ -64,6 +64,7 @@ export class WorkerPool {
       this.#rejectEnded = reject;
     });
     this.ended.catch(() => {});
+    process.on("exit", endProcess);
     this.#begin();
   }
 
@@ -80,24 +81,22 @@ export class WorkerPool {
   serve(start: WorkerStart, onMessage: (message: WorkerMessage) => void): void {
     this.#state = "serving";
     this.#service = { start, onMessage };
-    process.on("exit", endProcess);
     for (const thread of this.#threads) this.#employ(thread, this.#service);
     for (const failure of this.#earlyFailures.splice(0)) this.#didEnd(failure);
   }
 
   /**
-   * Ends threads that do not serve yet; waits a moment for those that do and are about to end. Those that
-   * stay do not keep the process.
+   * Has threads that do not serve yet leave; waits a moment for them, and for those that do and are about to end. Those
+   * that stay do not keep the process.
    */
   async close(): Promise<void> {
-    if (this.#state !== "serving") {
+    if (this.#state === "preparing") {
       this.#state = "abandoned";
-      await Promise.all(this.#threads.map((thread) => thread.terminate()));
+      // Not terminated: the library behind the index waits for ever in a thread that is, while it opens one.
+      for (const thread of this.#threads) thread.postMessage(LEAVE);
       for (const failure of this.#earlyFailures.splice(0)) this.#didEnd(failure);
-      return;
     }
     await Promise.race([this.ended.catch(() => {}), sleep(CLOSE_WAIT_MS)]);
-    if (this.#running === 0) process.off("exit", endProcess);
   }
 
   get #prepared(): WorkerPoolOptions {
@@ -149,6 +148,7 @@ export class WorkerPool {
       this.#beginOthers();
     }
     if (this.#running > 0) return;
+    process.off("exit", endProcess);
     clearTimeout(this.#othersTimer);
     if (this.#isGood) this.#resolveEnded();
     else {
@@ -159,8 +159,8 @@ export class WorkerPool {
 }
 
 /**
- * Ends this process at once. Node's own exit waits for its threads, and one that is blocked in the kernel,
- * reading for a detached mount with files still open, never comes back.
+ * Ends this process at once. Node's own exit ends its threads and waits for them. One that is blocked in the kernel,
+ * reading for a detached mount with files still open, never comes back; nor may one that is just opening an index.
  */
 function endProcess(code: number): void {
   libc()._exit(code);

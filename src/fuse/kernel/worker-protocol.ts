@@ -11,6 +11,9 @@ export interface WorkerStart {
   readonly backing: SharedArrayBuffer | undefined;
 }
 
+/** To a serving thread, in place of its recipe or of what it was to serve. */
+export const LEAVE = null;
+
 /** From a serving thread to the main thread. */
 export type WorkerMessage =
   /** The thread serves from now on. */

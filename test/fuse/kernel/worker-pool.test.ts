@@ -12,8 +12,9 @@ import { parentPort } from "node:worker_threads";
 const messages = on(parentPort, "message");
 const [{ plan, taken }] = (await messages.next()).value;
 const mine = plan[Atomics.add(new Int32Array(taken), 0, 1)];
-await messages.next();
+const [start] = (await messages.next()).value;
 parentPort.unref();
+if (start === null) process.exit(0);
 parentPort.postMessage({ type: "serving" });
 if (mine === "throw") throw new Error("broken thread");
 if (mine === "exit") process.exit(3);
@@ -132,8 +133,8 @@ describe("WorkerPool", () => {
   test("makes the process end without waiting for threads, for as long as there are any", async () => {
     const before = process.listenerCount("exit");
     const { pool, serve } = start("late");
-    serve();
     expect(process.listenerCount("exit")).toBe(before + 1);
+    serve();
     await pool.ended;
     await pool.close();
     expect(process.listenerCount("exit")).toBe(before);
