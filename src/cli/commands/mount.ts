@@ -155,6 +155,7 @@ export async function handler(options: MountArguments): Promise<void> {
   };
   const recipe: MountWorkerRecipe = { projection, log: { logLevel, logFormat } };
   const pool = mountThreads();
+  // That engine answers in this thread; nobody waits until the other has left.
   if (engine === "fuse-native") void pool.close();
   else pool.prepare({ recipe, count: threads, log });
   const { runMount } = await import("../mounting.js");
