@@ -23,7 +23,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: "forks",
-    globalSetup: "test/support/find-python.ts",
+    globalSetup: ["test/support/find-python.ts", "test/support/leftovers.ts"],
+    setupFiles: "test/support/end-of-file.ts",
     // Left to itself vitest keeps one core free: of two, half the machine.
     maxWorkers: 2,
     projects: [

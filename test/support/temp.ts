@@ -1,21 +1,22 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll } from "vitest";
+import { TEMPORARY } from "./leftovers.js";
 
-const folders: string[] = [];
-
-/** For a hundred thousand files on a busy machine. */
-const REMOVAL_MS = 300_000;
-
-// Here, where it counts for the whole file: a hook that a running test adds is never called.
-afterAll(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-}, REMOVAL_MS);
+const undo: (() => void)[] = [];
 
 /** A folder that lives as long as the test file. */
 export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "tvix-store-test-"));
-  folders.push(folder);
+  const folder = mkdtempSync(join(tmpdir(), `${TEMPORARY}${process.env["TEST_RUN"]}-`));
+  atEndOfFile(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** What is done last is undone first. */
+export function atEndOfFile(action: () => void): void {
+  undo.push(action);
+}
+
+export function endFile(): void {
+  for (let action = undo.pop(); action !== undefined; action = undo.pop()) action();
 }

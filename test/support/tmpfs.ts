@@ -4,18 +4,10 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll } from "vitest";
-import { temporaryFolder } from "./temp.js";
+import { atEndOfFile, temporaryFolder } from "./temp.js";
 
 /** Why there can be none here, or `undefined`. */
 export const tmpfsObstacle: string | undefined = obstacle();
-
-const mounted: string[] = [];
-
-// As in temp.ts, and before it: hooks run in reverse.
-afterAll(() => {
-  for (const folder of mounted.splice(0)) execFileSync("umount", ["-l", folder]);
-});
 
 export class SmallDisk {
   readonly folder: string;
@@ -26,7 +18,7 @@ export class SmallDisk {
     this.folder = join(parent, "disk");
     mkdirSync(this.folder);
     mount(this.folder, sizeKib);
-    mounted.push(this.folder);
+    atEndOfFile(() => execFileSync("umount", ["-l", this.folder]));
   }
 
   grow(sizeKib: number): void {
