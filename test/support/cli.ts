@@ -30,10 +30,16 @@ export interface ListedPath {
 }
 
 export class TestStore {
-  readonly folder: string;
+  #folder: string | undefined;
 
-  constructor(folder = join(temporaryFolder(), "store")) {
-    this.folder = folder;
+  constructor(folder?: string) {
+    this.#folder = folder;
+  }
+
+  /** One of its own, unless told, from when it is needed: nobody tidies up after tests that are skipped. */
+  get folder(): string {
+    this.#folder ??= join(temporaryFolder(), "store");
+    return this.#folder;
   }
 
   get environment(): Record<string, string | undefined> {

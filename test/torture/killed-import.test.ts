@@ -5,6 +5,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { contentAddressedPath } from "../../src/store/content-address.js";
 import { ingestTree } from "../../src/store/import/ingest.js";
@@ -51,25 +52,54 @@ interface Kill {
   readonly pid: number;
   /** Whether the process was still there. */
   readonly landed: boolean;
-  readonly ranMs: number;
 }
 
-/** Imports `tree`; what is running after `afterMs` is killed. */
-async function importFor(afterMs: number, store: TestStore, tree: string): Promise<Kill> {
+/**
+ * When to kill, as a part of how long imports have taken of late: of what comes before an import writes its first
+ * file, which is the first of its tree, or of what comes after that.
+ */
+interface Moment {
+  readonly phase: "loading" | "writing";
+  readonly part: number;
+}
+
+/** Of imports, in milliseconds: machines get faster and slower. */
+const takes = { loading: 0, writing: 0 };
+
+/** Imports `tree`; what is running at `moment` is killed. */
+async function importUntil(moment: Moment, store: TestStore, tree: string): Promise<Kill> {
   const started = performance.now();
   const child = spawn(process.execPath, [CLI, "import", "--name", "tree", tree], {
     env: store.environment,
     stdio: "ignore",
   });
-  const timer = setTimeout(() => child.kill("SIGKILL"), afterMs);
-  const [, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
-  clearTimeout(timer);
-  const ranMs = performance.now() - started;
-  return { pid: child.pid as number, landed: signal === "SIGKILL", ranMs };
+  const pid = child.pid as number;
+  const exit = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
+  const ended = new AbortController();
+  void exit.finally(() => ended.abort());
+  const pause = (ms: number) => sleep(ms, undefined, { signal: ended.signal }).catch(() => {});
+
+  if (moment.phase === "writing") {
+    while (!ended.signal.aborted && !isWriting(store, pid)) await pause(1);
+    if (!ended.signal.aborted) takes.loading = performance.now() - started;
+  }
+  const began = performance.now();
+  await pause(moment.part * takes[moment.phase]);
+  if (moment.phase === "writing" && ended.signal.aborted) {
+    takes.writing = performance.now() - began;
+  }
+  child.kill("SIGKILL");
+  const [, signal] = await exit;
+  return { pid, landed: signal === "SIGKILL" };
+}
+
+function isWriting(store: TestStore, pid: number): boolean {
+  const uploads = join(store.folder, "tmp");
+  return existsSync(uploads) && readdirSync(uploads).some((name) => name.startsWith(`${pid}.`));
 }
 
 /** One store from its making on, through `rounds` kills. How many of them came in the middle. */
-async function torture(rounds: readonly number[], pickDelayMs: () => number): Promise<number> {
+async function torture(rounds: readonly number[], pickMoment: () => Moment): Promise<number> {
   const store = new TestStore();
   const killed: number[] = [];
   const complete: string[] = [];
@@ -77,7 +107,7 @@ async function torture(rounds: readonly number[], pickDelayMs: () => number): Pr
   for (const round of rounds) {
     const tree = makeTree(round);
     const path = await storePathOf(tree);
-    const { pid, landed } = await importFor(pickDelayMs(), store, tree);
+    const { pid, landed } = await importUntil(pickMoment(), store, tree);
     killed.push(pid);
 
     // Killed at the very start, it has not made the store.
@@ -102,17 +132,18 @@ async function torture(rounds: readonly number[], pickDelayMs: () => number): Pr
 test(`A store outlives ${ROUNDS} killed imports`, { timeout: 3_600_000 }, async () => {
   const seed = Number(process.env["TVIX_TORTURE_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
   const random = randomFrom(seed);
-  const tree = makeTree(0);
-  const { ranMs } = await importFor(60_000, new TestStore(), tree);
-  const { ranMs: loadingMs } = await importFor(60_000, new TestStore(), CLI);
+  takes.writing = 60_000;
+  await importUntil({ phase: "writing", part: 1 }, new TestStore(), makeTree(0));
   const rounds = Array.from({ length: ROUNDS }, (_, index) => index + 1);
 
   let inTheMiddle = 0;
   while (rounds.length > 0) {
     // Few while the program loads or makes the store: most are to hit the work.
-    const delay = () =>
-      random() < 0.15 ? loadingMs * random() : loadingMs + (ranMs - loadingMs) * random();
-    inTheMiddle += await torture(rounds.splice(0, ROUNDS_PER_STORE), delay);
+    const pick = (): Moment => ({
+      phase: random() < 0.15 ? "loading" : "writing",
+      part: random(),
+    });
+    inTheMiddle += await torture(rounds.splice(0, ROUNDS_PER_STORE), pick);
   }
   console.log(`${inTheMiddle} of ${ROUNDS} kills came in the middle of an import (seed ${seed})`);
   expect(inTheMiddle).toBeGreaterThan(ROUNDS / 4);
