@@ -15,6 +15,7 @@ export interface LibC {
   socketpair(domain: number, type: number, protocol: number, pair: Int32Array): number;
   recvmsg(socket: number, message: Uint8Array, flags: number): number;
   madvise(address: bigint, length: bigint, advice: number): number;
+  mount(source: string, target: string, type: string, flags: number, data: string): number;
   /** Returns the number of the error, or 0. */
   posix_fallocate(descriptor: number, offset: number, length: number): number;
   /** Ends this process at once, whatever its threads are doing. */
@@ -30,6 +31,8 @@ const PROTOTYPES = {
   socketpair: "int socketpair(int domain, int type, int protocol, int *pair)",
   recvmsg: "long recvmsg(int socket, void *message, int flags)",
   madvise: "int madvise(uint64_t address, uint64_t length, int advice)",
+  mount:
+    "int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)",
   posix_fallocate: "int posix_fallocate(int descriptor, int64_t offset, int64_t length)",
   _exit: "void _exit(int code)",
 } as const;

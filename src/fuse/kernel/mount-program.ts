@@ -1,6 +1,5 @@
 /**
- * Runs the programs that mount. They take a descriptor of ours: the device to mount, or the socket to send
- * one over.
+ * Runs the programs that mount. They take a descriptor of ours: the socket to send the device over.
  */
 import { StoreError } from "../../base/errors.js";
 import { type ChildOptions, runChild } from "../child.js";

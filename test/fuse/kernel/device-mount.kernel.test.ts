@@ -45,7 +45,7 @@ describe.skipIf(kernelTestsObstacle !== undefined || !isRoot)("mountDevice() as 
 
   test("mounts at a path with spaces, commas and backslashes", async () => {
     rmSync(mountPoint, { recursive: true });
-    mountPoint = mkdtempSync(join(tmpdir(), "tvix-store a,b\\c \\040,ro=\"'-"));
+    mountPoint = mkdtempSync(join(tmpdir(), "tvix-store a,b\\c \\040,ro=\"'ü-"));
     server = new DeviceServer(mountPoint);
     expect(await server.mounted()).toMatchObject({ mountPoint });
     expect(await run("ls", "-A", mountPoint)).toMatchObject({ status: 0 });
@@ -65,11 +65,11 @@ describe.skipIf(kernelTestsObstacle !== undefined || !isRoot)("mountDevice() as 
     expect((await run("ls", mountPoint)).stderr).toContain("not connected");
   });
 
-  test("says what mount(8) says", async () => {
+  test("says why the kernel does not mount", async () => {
     server = new DeviceServer(`${mountPoint}/absent`);
     const { code, message } = await server.failed();
     expect(code).toBe("unavailable");
-    expect(message).toMatch(/^Cannot mount at .*\/absent: mount: .*does not exist/);
+    expect(message).toBe(`Cannot mount at ${mountPoint}/absent: ENOENT`);
   });
 });
 
