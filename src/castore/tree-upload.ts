@@ -28,6 +28,22 @@ export interface StagedTree extends TreeSink {
   settle(): Promise<void>;
 }
 
+/** Where trees go as a whole, where there is a cheaper way for that. */
+export interface WholeTreeTargets extends TreeTargets {
+  readonly stageTree?: (() => StagedTree) | undefined;
+}
+
+/** Has `store` store one tree, by the cheapest way there is. When it resolves, the tree is durable and can be read. */
+export async function storeWholeTree<T>(
+  targets: WholeTreeTargets,
+  store: (sink: TreeSink) => Promise<T>,
+): Promise<T> {
+  const staged = targets.stageTree?.();
+  const result = await store(staged ?? targets);
+  await staged?.settle();
+  return result;
+}
+
 interface OpenDirectory {
   readonly name: Uint8Array;
   readonly entries: PendingEntry[];

@@ -34,6 +34,8 @@ export interface StoreArguments extends SubstitutionArguments, LogArguments {
 export interface Services extends AsyncDisposable {
   readonly blobs: BlobService;
   readonly directories: DirectoryService;
+  /** A cheaper way into both for a tree as a whole, where they are one local store. */
+  readonly stageTree: (() => StagedTree) | undefined;
   readonly pathInfos: PathInfoService;
   /** What the local store of the path infos knows of NARs; none when they are elsewhere. */
   readonly nars: NarRecords | undefined;
@@ -92,6 +94,7 @@ export async function openServices(
   return {
     blobs,
     directories,
+    stageTree,
     pathInfos,
     nars,
     uploads,

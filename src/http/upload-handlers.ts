@@ -1,11 +1,13 @@
 /**
  * What Nix writes to a binary cache: NARs first, then the narinfo of each.
  */
+
 import { createHash } from "node:crypto";
 import { equalBytes } from "../base/bytes.js";
 import { isStoreError, StoreError } from "../base/errors.js";
 import { Slots } from "../base/slots.js";
 import type { Node } from "../castore/node.js";
+import { storeWholeTree } from "../castore/tree-upload.js";
 import { checkContentAddress } from "../store/content-address-check.js";
 import { verifyContentAddress } from "../store/content-address-verify.js";
 import type { NarCalculator } from "../store/nar/calculation.js";
@@ -79,8 +81,11 @@ export class UploadHandlers {
     using _place = await this.#ingests.take(signal);
     const received = new HashedBody(body);
     const { compression, content } = await decodeNar(received.pieces(), file.suffix, NAR_BYTES_MAX);
-    const tree = await ingestNar(content, services, { narSizeMax: NAR_BYTES_MAX, signal });
-    received.check(file);
+    const tree = await storeWholeTree(services, async (sink) => {
+      const ingested = await ingestNar(content, sink, { narSizeMax: NAR_BYTES_MAX, signal });
+      received.check(file);
+      return ingested;
+    });
     await Promise.all([
       nars.remember(tree.node, tree),
       uploads.putNarFile(file.fileSha256, { narSha256: tree.narSha256, compression }),

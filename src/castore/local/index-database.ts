@@ -34,6 +34,7 @@ interface Write {
 }
 
 export class IndexDatabase {
+  readonly isStaged = false;
   readonly #environment: RootDatabase<Buffer, Buffer>;
   readonly #memory: MappedMemory;
   readonly #room: IndexRoom;

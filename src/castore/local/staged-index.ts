@@ -2,6 +2,8 @@ import type { Table } from "./index-database.js";
 
 /** What blobs and directories need of the index. */
 export interface Index {
+  /** Whether a commit resolves before its write has run. */
+  readonly isStaged: boolean;
   table(name: string): Table;
   refresh(): void;
   commit(write: () => void, bytes: number): Promise<void>;
@@ -18,6 +20,7 @@ const WRITE_BYTES = 256;
  * settled may be lost, but where children were written first no parent ever stands without them.
  */
 export class StagedIndex implements Index {
+  readonly isStaged = true;
   readonly #inner: Index;
   #waiting: (() => void)[] = [];
   #waitingBytes = 0;

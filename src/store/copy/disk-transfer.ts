@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import { equalBytes } from "../../base/bytes.js";
 import { StoreError } from "../../base/errors.js";
+import { storeWholeTree } from "../../castore/tree-upload.js";
 import { findMissing } from "../completeness.js";
 import { checkContentAddress } from "../content-address-check.js";
 import { ingestTree } from "../import/ingest.js";
@@ -58,7 +59,9 @@ async function importEntry(
     onBytes(progress.bytes - bytes);
     bytes = progress.bytes;
   };
-  const tree = await ingestTree(Buffer.from(path), target, onProgress);
+  const tree = await storeWholeTree(target, (sink) =>
+    ingestTree(Buffer.from(path), sink, onProgress),
+  );
   const pathInfo: PathInfo = { ...entry, ...tree };
   const { narSha256 = tree.narSha256, narSize = tree.narSize } = entry;
   if (narSize !== tree.narSize || !equalBytes(narSha256, tree.narSha256)) {

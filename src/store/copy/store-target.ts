@@ -1,5 +1,5 @@
 import { StoreError } from "../../base/errors.js";
-import type { TreeTargets } from "../../castore/tree-upload.js";
+import type { WholeTreeTargets } from "../../castore/tree-upload.js";
 import { findMissing } from "../completeness.js";
 import { verifyContentAddress } from "../content-address-verify.js";
 import { NarCalculator } from "../nar/calculation.js";
@@ -11,7 +11,7 @@ import { BlobCopier } from "./blob-copier.js";
 import { copyTree } from "./copy-tree.js";
 import type { AddOptions, CopyTarget, Moved } from "./target.js";
 
-export interface StoreTargetServices extends TreeTargets {
+export interface StoreTargetServices extends WholeTreeTargets {
   readonly pathInfos: PathInfoService;
   readonly nars?: NarRecords | undefined;
 }

@@ -1,6 +1,7 @@
 /**
  * Importing a NAR: its tree becomes a store path whose hash follows from its content.
  */
+import { storeWholeTree } from "../../castore/tree-upload.js";
 import { ingestNar, type NarIngestOptions } from "../nar/ingest.js";
 import type { PathInfo } from "../path-info.js";
 import { addPathInfo } from "./add-path-info.js";
@@ -18,5 +19,6 @@ export async function importNar(
   targets: ImportTargets,
   options?: NarIngestOptions,
 ): Promise<PathInfo> {
-  return await addPathInfo(name, await ingestNar(source, targets, options), targets);
+  const ingested = await storeWholeTree(targets, (sink) => ingestNar(source, sink, options));
+  return await addPathInfo(name, ingested, targets);
 }

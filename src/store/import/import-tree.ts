@@ -1,14 +1,14 @@
 /**
  * Importing: a tree on disk becomes a store path whose hash follows from its content.
  */
-import type { TreeTargets } from "../../castore/tree-upload.js";
+import { storeWholeTree, type WholeTreeTargets } from "../../castore/tree-upload.js";
 import type { PathInfo } from "../path-info.js";
 import type { ReferenceCandidates } from "../references/candidates.js";
 import { ReferenceScanner } from "../references/scanner.js";
 import { addPathInfo, type PathInfoTargets } from "./add-path-info.js";
 import { type ImportProgress, ingestTree } from "./ingest.js";
 
-export interface ImportTargets extends TreeTargets, PathInfoTargets {}
+export interface ImportTargets extends WholeTreeTargets, PathInfoTargets {}
 
 /**
  * Stores the tree at `path` as the content-addressed store path called `name` (`fixed:r:sha256`). It refers
@@ -26,6 +26,8 @@ export async function importTree(
   candidates?: ReferenceCandidates,
 ): Promise<PathInfo> {
   const scanner = candidates && new ReferenceScanner(candidates);
-  const ingested = await ingestTree(path, targets, onProgress, (bytes) => scanner?.update(bytes));
+  const ingested = await storeWholeTree(targets, (sink) =>
+    ingestTree(path, sink, onProgress, (bytes) => scanner?.update(bytes)),
+  );
   return await addPathInfo(name, ingested, targets, scanner?.references);
 }

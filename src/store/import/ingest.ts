@@ -4,7 +4,7 @@
  */
 import { setImmediate as turn } from "node:timers/promises";
 import type { BlobWriter } from "../../castore/blob/service.js";
-import { type TreeTargets, TreeUpload } from "../../castore/tree-upload.js";
+import { type TreeSink, TreeUpload } from "../../castore/tree-upload.js";
 import { NarHasher } from "../nar/hasher.js";
 import type { IngestedTree } from "../nar/ingest.js";
 import { type NarSink, NarWriter } from "../nar/writer.js";
@@ -27,13 +27,13 @@ export interface ImportProgress {
 }
 
 /**
- * Stores the tree at `path`. When it resolves, all of it is durable. `onNar` is given the NAR as it passes.
+ * Stores the tree at `path`. When it resolves, all of it is as durable as the targets make it. `onNar` is given the NAR as it passes.
  *
  * @throws {StoreError} naming the path that could not be read, is of an unsupported kind, or changed.
  */
 export async function ingestTree(
   path: Uint8Array,
-  targets: TreeTargets,
+  targets: TreeSink,
   onProgress: (progress: ImportProgress) => void = () => {},
   onNar: NarSink = () => {},
 ): Promise<IngestedTree> {
@@ -61,11 +61,7 @@ class Ingest {
   #entries = 0;
   #bytes = 0;
 
-  constructor(
-    targets: TreeTargets,
-    onProgress: (progress: ImportProgress) => void,
-    onNar: NarSink,
-  ) {
+  constructor(targets: TreeSink, onProgress: (progress: ImportProgress) => void, onNar: NarSink) {
     this.#tree = new TreeUpload(targets);
     this.#onProgress = onProgress;
     this.#nar = new NarWriter((bytes) => {

@@ -9,6 +9,7 @@ import { temporaryFolder } from "../../support/temp.js";
 
 /** Notes what each commit writes; the first `failures` of them fail. */
 class RecordingIndex implements Index {
+  readonly isStaged = false;
   readonly commits: string[][] = [];
   written: string[] = [];
   failures = 0;
