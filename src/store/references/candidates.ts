@@ -14,20 +14,20 @@ const DIGITS = Uint8Array.from({ length: 256 }, (_, byte) => digitOfNixBase32(by
 
 /** The store paths that content may refer to, found by their hash part. */
 export class ReferenceCandidates {
-  readonly #byHash = new Map<string, StorePath>();
+  readonly #paths: StorePath[] = [];
+  /** By the key of their hash; made when content first passes the filters, which hardly any does by chance. */
+  #byHash: Map<string, StorePath> | undefined;
   /** For each part one bit per value, set where it occurs: 128 KiB each. */
   readonly #filters = Array.from({ length: PARTS }, () => new Uint8Array(2 ** (PART_BITS - 3)));
 
   add(path: StorePath): void {
-    this.#byHash.set(keyOf(path.hash), path);
-    for (const [index, filter] of this.#filters.entries()) {
+    this.#paths.push(path);
+    this.#byHash?.set(keyOf(path.hash), path);
+    for (let index = 0; index < PARTS; index++) {
+      const filter = this.#filters[index] as Uint8Array;
       const part = partOf(path.hash, index);
       filter[part >> 3] = (filter[part >> 3] as number) | (1 << (part & 7));
     }
-  }
-
-  get size(): number {
-    return this.#byHash.size;
   }
 
   /** The candidate whose hash is the 32 bytes from `offset` on, all of them in the alphabet of nixbase32. */
@@ -37,6 +37,7 @@ export class ReferenceCandidates {
       const filter = this.#filters[index] as Uint8Array;
       if (((filter[part >> 3] as number) & (1 << (part & 7))) === 0) return undefined;
     }
+    this.#byHash ??= new Map(this.#paths.map((path) => [keyOf(path.hash), path]));
     const text = bytes.toString("latin1", offset, offset + HASH_TEXT_LENGTH);
     return this.#byHash.get(keyOf(decodeNixBase32(text, StorePath.HASH_BYTES)));
   }

@@ -125,9 +125,13 @@ describe("ReferenceScanner", () => {
       StorePath.from(Buffer.from(noise(20, index + 1)), "x"),
     );
     const among = candidates(many);
-    expect(among.size).toBe(many.length);
+    expect(new Set(many.map(String)).size).toBe(many.length);
     const text = Buffer.from(many.slice(0, 500).join("\n"));
     expect(scan([text], among)).toHaveLength(500);
+    const late = StorePath.from(Buffer.from(noise(20, 30_000)), "late");
+    expect(scan([Buffer.from(late.basename)], among)).toEqual([]);
+    among.add(late);
+    expect(scan([Buffer.from(late.basename)], among)).toHaveLength(1);
     expect(scan([Buffer.from(noise(1_000_000, 7).toString("hex"))], among)).toEqual([]);
   });
 });
