@@ -1,7 +1,6 @@
 /**
  * What Nix writes to a binary cache: NARs first, then the narinfo of each.
  */
-
 import { createHash } from "node:crypto";
 import { equalBytes } from "../base/bytes.js";
 import { isStoreError, StoreError } from "../base/errors.js";

@@ -27,7 +27,8 @@ export interface ImportProgress {
 }
 
 /**
- * Stores the tree at `path`. When it resolves, all of it is as durable as the targets make it. `onNar` is given the NAR as it passes.
+ * Stores the tree at `path`. When it resolves, all of it is as durable as the targets make it. `onNar` is given the
+ * NAR as it passes.
  *
  * @throws {StoreError} naming the path that could not be read, is of an unsupported kind, or changed.
  */
