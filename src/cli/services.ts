@@ -85,11 +85,11 @@ export async function openServices(
   const local = await openPathInfos(addresses.pathInfos, options.storeDir, stores, remote);
   const nars = await openNarRecords(addresses.pathInfos, options.storeDir, stores);
   const uploads = await openUploadRecords(addresses.pathInfos, options.storeDir, stores);
-  const targets = { blobs, directories };
   const stageTree = await stages(addresses, stores);
+  const targets = { blobs, directories, stageTree };
   const folder = localFolder(addresses.pathInfos, options.storeDir);
   const memory = folder === undefined ? undefined : await stores.open(folder);
-  const substitution = behind?.service({ local, targets, stageTree, nars }, memory);
+  const substitution = behind?.service({ local, targets, nars }, memory);
   const pathInfos = substitution ?? local;
   return {
     blobs,
@@ -151,10 +151,11 @@ export async function openFarServices(
   const targets = {
     blobs: blobs ?? near.blobs.blobs,
     directories: directories ?? near.directories.directories,
+    stageTree,
   };
   const local = pathInfos ?? new LocalPathInfoService(index);
   const nars = pathInfos === undefined ? new LocalNarRecords(index) : undefined;
-  const substitution = behind?.service({ local, targets, stageTree, nars }, near.pathInfos);
+  const substitution = behind?.service({ local, targets, nars }, near.pathInfos);
   return {
     blobs,
     directories,

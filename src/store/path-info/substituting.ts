@@ -3,7 +3,7 @@ import { isStoreError, StoreError } from "../../base/errors.js";
 import type { Logger } from "../../base/log.js";
 import { SingleFlight } from "../../base/single-flight.js";
 import type { CallOptions, StoredBlob } from "../../castore/blob/service.js";
-import type { StagedTree, TreeTargets } from "../../castore/tree-upload.js";
+import { storeWholeTree, type WholeTreeTargets } from "../../castore/tree-upload.js";
 import { findMissing } from "../completeness.js";
 import { verifyContentAddress } from "../content-address-verify.js";
 import { NarCalculator } from "../nar/calculation.js";
@@ -23,9 +23,7 @@ export interface SubstitutingOptions {
   /** What is here already, and where path infos go. */
   readonly local: PathInfoService;
   /** Where content goes. */
-  readonly targets: TreeTargets;
-  /** A cheaper way there for the content of one path. */
-  readonly stageTree?: (() => StagedTree) | undefined;
+  readonly targets: WholeTreeTargets;
   /** What is known of NARs that are here. */
   readonly nars?: NarRecords | undefined;
   readonly upstreams: Upstreams;
@@ -199,19 +197,20 @@ export class SubstitutingPathInfoService implements PathInfoService {
 
   async #download({ narinfo, upstream }: Offer, signal: AbortSignal) {
     const key = toHex(narinfo.storePath.hash);
+    const { blobs, directories } = this.#options.targets;
     // Who watches shows the pieces while they come: they have to be there one by one.
-    const staged = this.#watcher === undefined ? this.#options.stageTree?.() : undefined;
+    const targets = this.#watcher === undefined ? this.#options.targets : { blobs, directories };
     const source = upstream.nar(narinfo, { signal });
-    const tree = await receiveNar(narinfo, source, staged ?? this.#options.targets, {
-      ...this.#options.nar,
-      signal,
-      onBytes: (bytes) => {
-        for (const listener of this.#listeners) listener(key, bytes);
-      },
-      onFile: (offset, blob) => this.#watcher?.onFile(narinfo, offset, blob),
-    });
-    await staged?.settle();
-    return tree;
+    return await storeWholeTree(targets, (sink) =>
+      receiveNar(narinfo, source, sink, {
+        ...this.#options.nar,
+        signal,
+        onBytes: (bytes) => {
+          for (const listener of this.#listeners) listener(key, bytes);
+        },
+        onFile: (offset, blob) => this.#watcher?.onFile(narinfo, offset, blob),
+      }),
+    );
   }
 }
 
