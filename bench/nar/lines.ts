@@ -35,7 +35,7 @@ export interface Line {
 }
 
 /** The way out: a program on the other end of a pipe that reads and forgets. */
-const DRAIN = "| cat > /dev/null";
+export const DRAIN = "| cat > /dev/null";
 
 export function lines(places: Places): Line[] {
   const { folder, store, big, small, bigStorePath, smallStorePath } = places;

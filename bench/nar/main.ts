@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { cpuPressure, describeMachine } from "../support/machine.js";
 import { CLI, inRepository, run } from "../support/run.js";
 import { inTurn, median } from "../support/statistics.js";
-import { type Line, lines, type Places, type Task } from "./lines.js";
+import { DRAIN, type Line, lines, type Places, type Task } from "./lines.js";
 import { report, type Times } from "./report.js";
 import { makeTrees } from "./trees.js";
 
@@ -94,13 +94,10 @@ async function ask(worker: ChildProcess, task: Task): Promise<number> {
   return (await answer)[0] as number;
 }
 
-/** Its NARs go the same way as everyone's. */
+/** Its NARs go the same way as everyone's. Not through a pipe that Node makes: that is a socket. */
 async function startWorker(store: string): Promise<ChildProcess> {
-  const drain = spawn("sh", ["-c", "cat > /dev/null"], { stdio: ["pipe", "ignore", "inherit"] });
-  const worker = spawn(process.execPath, [inRepository("bench/nar/worker.mjs"), store], {
-    stdio: ["ignore", drain.stdin, "inherit", "ipc"],
-  });
-  drain.stdin.destroy();
+  const line = `${process.execPath} ${inRepository("bench/nar/worker.mjs")} ${store} ${DRAIN}`;
+  const worker = spawn("sh", ["-c", line], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
   await once(worker, "message");
   return worker;
 }

@@ -16,6 +16,19 @@ export interface LibC {
   recvmsg(socket: number, message: Uint8Array, flags: number): number;
   madvise(address: bigint, length: bigint, advice: number): number;
   mount(source: string, target: string, type: string, flags: number, data: string): number;
+  fcntl(descriptor: number, command: number, argument: number): number;
+  /** In another thread, whose last error stays unknown. */
+  splice: {
+    async(
+      from: number,
+      fromOffset: BigInt64Array,
+      to: number,
+      toOffset: null,
+      length: number,
+      flags: number,
+      done: (error: Error | null, moved: number) => void,
+    ): void;
+  };
   /** Returns the number of the error, or 0. */
   posix_fallocate(descriptor: number, offset: number, length: number): number;
   /** Ends this process at once, whatever its threads are doing. */
@@ -33,6 +46,9 @@ const PROTOTYPES = {
   madvise: "int madvise(uint64_t address, uint64_t length, int advice)",
   mount:
     "int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)",
+  fcntl: "int fcntl(int descriptor, int command, int argument)",
+  splice:
+    "long splice(int from, int64_t *fromOffset, int to, int64_t *toOffset, size_t length, unsigned int flags)",
   posix_fallocate: "int posix_fallocate(int descriptor, int64_t offset, int64_t length)",
   _exit: "void _exit(int code)",
 } as const;

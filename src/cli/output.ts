@@ -7,6 +7,8 @@ import { isatty } from "node:tty";
 import { promisify } from "node:util";
 import { quoteBytes } from "../base/bytes.js";
 import { errnoOf, messageOf, StoreError } from "../base/errors.js";
+import { filePlaceOf } from "../base/file-piece.js";
+import { splice } from "./splice.js";
 
 const writeAside = promisify(write);
 
@@ -25,6 +27,7 @@ export const isTerminal = isatty(STDOUT);
  * have a way in of our own, so that a write lasts until the reader has made room.
  */
 const descriptor: number = ownDescriptor();
+const isPipe = descriptor !== STDOUT;
 
 /** Nobody reads our output any more (`| head`): that ends the command, quietly. */
 export class OutputClosed extends Error {
@@ -54,6 +57,15 @@ export async function writeAll(source: AsyncIterable<Uint8Array>): Promise<void>
   let used = 0;
   let lastWrite = Promise.resolve();
   for await (const piece of source) {
+    const place = isPipe ? filePlaceOf(piece) : undefined;
+    if (place !== undefined) {
+      await lastWrite;
+      await writeOut(block.subarray(0, used));
+      used = 0;
+      const spliced = await splice(place, piece.length, descriptor);
+      await writeOut(piece.subarray(spliced));
+      continue;
+    }
     for (let at = 0; at < piece.length; ) {
       const part = piece.subarray(at, at + BLOCK_BYTES - used);
       block.set(part, used);

@@ -4,6 +4,8 @@
 import { type FileHandle, mkdir, open, rename, stat } from "node:fs/promises";
 import { equalBytes } from "../../base/bytes.js";
 import { errnoOf } from "../../base/errors.js";
+import { markFilePlace } from "../../base/file-piece.js";
+import { oneAhead } from "../../base/one-ahead.js";
 import { Slab } from "../../base/slab.js";
 import { BytesReader, clampRange } from "../blob/memory.js";
 import type {
@@ -155,30 +157,39 @@ class BlobFileReader implements BlobReader {
     return target;
   }
 
-  async *stream(range?: ByteRange, options?: StreamOptions): AsyncIterable<Uint8Array> {
+  stream(range?: ByteRange, options?: StreamOptions): AsyncIterable<Uint8Array> {
     const { offset, end } = clampRange(this.size, range);
-    const hasher = offset === 0 && end === this.size ? new B3Hasher() : undefined;
-    const newTarget = options?.transient ? alternating(STREAM_BYTES) : Buffer.allocUnsafe;
-    const readAt = (position: number) =>
-      this.#fill(newTarget(Math.min(STREAM_BYTES, end - position)), position);
-    let next: Promise<Buffer> | undefined = offset < end ? readAt(offset) : undefined;
-    let position = offset;
-    try {
-      while (next !== undefined) {
-        const part: Buffer = await next;
-        position += part.length;
-        // While this part is hashed and used, the disk gives the next.
-        next = position < end ? readAt(position) : undefined;
-        // It may fail while nobody waits for it.
-        next?.catch(() => {});
-        hasher?.update(part);
-        if (next === undefined && hasher !== undefined && !hasher.finish().equals(this.#digest)) {
-          throw damaged(this.#digest);
-        }
-        yield part;
+    const newTarget = options?.transient ? rotating(STREAM_BYTES) : Buffer.allocUnsafe;
+    const isWhole = offset === 0 && end === this.size;
+    // While a piece is used, the next one is hashed, and the one after it read.
+    const pieces = oneAhead(this.#pieces(offset, end, newTarget), () => false);
+    return isWhole ? oneAhead(this.#checked(pieces), () => false) : pieces;
+  }
+
+  async *#pieces(
+    offset: number,
+    end: number,
+    newTarget: (length: number) => Buffer,
+  ): AsyncGenerator<Uint8Array> {
+    for (let position = offset; position < end; position += STREAM_BYTES) {
+      const piece = newTarget(Math.min(STREAM_BYTES, end - position));
+      await this.#fill(piece, position);
+      markFilePlace(piece, { descriptor: this.#handle.fd, offset: position });
+      yield piece;
+    }
+  }
+
+  /** The whole blob, of which the last piece is given when all of it has the right digest. */
+  async *#checked(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    const hasher = new B3Hasher();
+    let position = 0;
+    for await (const piece of pieces) {
+      hasher.update(piece);
+      position += piece.length;
+      if (position === this.size && !hasher.finish().equals(this.#digest)) {
+        throw damaged(this.#digest);
       }
-    } finally {
-      await next?.catch(() => {});
+      yield piece;
     }
   }
 
@@ -187,12 +198,12 @@ class BlobFileReader implements BlobReader {
   }
 }
 
-/** Gives two pieces of memory in turn: one is used while the other is filled. */
-function alternating(bytes: number): (length: number) => Buffer {
+/** Gives three pieces of memory in turn: one is used while the next is hashed and the third filled. */
+function rotating(bytes: number): (length: number) => Buffer {
   const buffers: Buffer[] = [];
   let turn = 0;
   return (length) => {
-    turn = 1 - turn;
+    turn = (turn + 1) % 3;
     buffers[turn] ??= Buffer.allocUnsafe(bytes);
     return (buffers[turn] as Buffer).subarray(0, length);
   };
