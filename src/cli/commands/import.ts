@@ -1,5 +1,6 @@
 import { basename, resolve } from "node:path";
 import type { Argv } from "yargs";
+import { prepareForBulk } from "../../base/bulk-memory.js";
 import { StoreError } from "../../base/errors.js";
 import { countTree } from "../../store/import/count-tree.js";
 import { importTree } from "../../store/import/import-tree.js";
@@ -78,6 +79,7 @@ export async function handler(options: ImportArguments): Promise<void> {
       : readReferenceFile(options.references);
   const key =
     options.secretKeyFile === undefined ? undefined : readSecretKeyFile(options.secretKeyFile);
+  prepareForBulk();
   await using services = await openServices(options, { create: true });
   const pathInfos = key ? new SigningPathInfoService(services.pathInfos, key) : services.pathInfos;
   const candidates = await candidatesFrom(options.references, listed, pathInfos);

@@ -1,4 +1,5 @@
 import type { Argv } from "yargs";
+import { prepareForBulk } from "../../../base/bulk-memory.js";
 import { renderNar } from "../../../store/nar/render.js";
 import { STORE_OPTIONS, withEnvironment } from "../../options.js";
 import { isTerminal, writeAll } from "../../output.js";
@@ -23,6 +24,7 @@ export async function handler(options: DumpArguments): Promise<void> {
     throw new UsageError("A NAR is not for a terminal: redirect stdout to a file or a program");
   }
   const reference = parseObjectArgument(options.path);
+  prepareForBulk();
   await using services = await openServices(options, { create: false });
   const { node } = await findObject(reference, services);
   await writeAll(renderNar(node, services, { transient: true }));

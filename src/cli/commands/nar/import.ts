@@ -1,4 +1,5 @@
 import type { Argv } from "yargs";
+import { prepareForBulk } from "../../../base/bulk-memory.js";
 import { isStoreError } from "../../../base/errors.js";
 import { importNar } from "../../../store/import/import-nar.js";
 import { validateStorePathName } from "../../../store/store-path.js";
@@ -39,6 +40,7 @@ export async function handler(options: ImportArguments): Promise<void> {
   checkName(options.name);
   const source = readStdin("A NAR");
   const log = createLogger(options);
+  prepareForBulk();
   await using services = await openServices(options, { create: true });
   const pathInfo = await interruptible((signal) =>
     importNar(source, options.name, services, { ...narReaderOptions(log), signal }),
