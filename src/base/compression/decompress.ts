@@ -14,7 +14,7 @@ export interface DecompressOptions {
   /** How much memory the content may ask a decompressor to keep for looking back; 128 MiB unless told. */
   readonly windowBytesMax?: number;
   /**
-   * The caller is done with a piece by the time 512 KiB more have come, the memory of which may be used again then.
+   * The caller is done with a piece by the time a MiB more has come, whose memory may be used again then.
    * Without, a large content leaves so much memory behind that collecting it takes longer than decompressing.
    */
   readonly transient?: boolean;
@@ -45,7 +45,7 @@ const SYSTEM_DECODERS: Readonly<
 > = { xz: openSystemXz, zstd: openSystemZstd };
 
 /**
- * The bytes that `source` holds compressed. Pulling drives it: at most one piece runs ahead of the consumer, and one
+ * The bytes that `source` holds compressed. Pulling drives it: at most one piece, and the input of the next, run ahead of the consumer. One
  * that stops early lets go of the source and of all memory. Several streams one after the other are taken as
  * one, as the tools of each format take them.
  *
@@ -68,7 +68,7 @@ export async function* decompress(
   const pieces =
     decoder === undefined
       ? DECOMPRESSORS[compression](source, windowBytesMax)
-      : throughDecoder(decoder, source, transient);
+      : throughDecoder(decoder, source, { bytesMax, transient });
   for await (const piece of pieces) {
     length += piece.length;
     if (length > bytesMax) {

@@ -2,6 +2,7 @@
  * Decompressing with the libraries of this system: compiled code on another thread, with output bounded by the
  * room it is given.
  */
+import { gathered } from "../gathered.js";
 import { oneAhead } from "../one-ahead.js";
 
 /** A decompressor of a shared library, at one place of one input. */
@@ -22,37 +23,46 @@ export interface Step {
   readonly givenBytes: number;
 }
 
+/** What goes into a step, where so much is there: telling another thread takes as long as zstd does for 100 KiB. */
+const INPUT_BYTES_MAX = 128 * 1024;
 /** What comes of one step: a millisecond of zstd, a few of xz. */
-const STEP_BYTES_MAX = 256 * 1024;
-const OUTPUT_BYTES = 1024 * 1024;
+const STEP_BYTES_MAX = 512 * 1024;
+const OUTPUT_BYTES = 2 * 1024 * 1024;
+
+export interface DecoderOptions {
+  /** About how much will come out, at most. */
+  readonly bytesMax: number;
+  /** Whether the memory of a piece is used again once a MiB more has come; without, pieces are the caller's to keep. */
+  readonly transient: boolean;
+}
 
 const NOTHING = new Uint8Array(0);
 
 /**
  * What `decoder`, which is closed at the end, makes of `source`: each piece while the consumer is at the one before.
- * With `transient`, the memory of a piece is used again once 512 KiB more have come; without, pieces are the caller's
- * to keep.
  */
 export function throughDecoder(
   decoder: SystemDecoder,
   source: AsyncIterable<Uint8Array>,
-  transient: boolean,
+  { bytesMax, transient }: DecoderOptions,
 ): AsyncGenerator<Uint8Array> {
   let isPulling = true;
   async function* pulled(): AsyncGenerator<Uint8Array> {
-    for await (const piece of source) {
+    for await (const piece of gathered(source, INPUT_BYTES_MAX)) {
       isPulling = false;
       yield piece;
       isPulling = true;
     }
     isPulling = false;
   }
-  return oneAhead(steps(decoder, pulled(), transient), () => isPulling);
+  const outputBytes = Math.min(bytesMax + 1, OUTPUT_BYTES);
+  return oneAhead(steps(decoder, pulled(), outputBytes, transient), () => isPulling);
 }
 
 async function* steps(
   decoder: SystemDecoder,
   source: AsyncIterable<Uint8Array>,
+  outputBytes: number,
   transient: boolean,
 ): AsyncGenerator<Uint8Array> {
   let memory: Uint8Array = NOTHING;
@@ -60,7 +70,7 @@ async function* steps(
   async function* put(piece: Uint8Array, isLast: boolean): AsyncGenerator<Uint8Array> {
     for (let rest = piece; ; ) {
       if (room.length === 0) {
-        if (!transient || memory.length === 0) memory = Buffer.allocUnsafeSlow(OUTPUT_BYTES);
+        if (!transient || memory.length === 0) memory = Buffer.allocUnsafeSlow(outputBytes);
         room = memory;
       }
       const output = room.subarray(0, STEP_BYTES_MAX);
