@@ -16,7 +16,7 @@ import type { NarRecords } from "../store/nar/records.js";
 import { LocalPathInfoService } from "../store/path-info/local.js";
 import { MemoryPathInfoService } from "../store/path-info/memory.js";
 import type { PathInfoService } from "../store/path-info/service.js";
-import type { SubstitutingPathInfoService } from "../store/path-info/substituting.js";
+import type { StagedPath, SubstitutingPathInfoService } from "../store/path-info/substituting.js";
 import { type Address, type GrpcAddress, isRemote } from "./address.js";
 import { type Addresses, addressesOf, hasUpstreams } from "./addresses.js";
 import type { LogArguments } from "./logger.js";
@@ -85,11 +85,13 @@ export async function openServices(
   const local = await openPathInfos(addresses.pathInfos, options.storeDir, stores, remote);
   const nars = await openNarRecords(addresses.pathInfos, options.storeDir, stores);
   const uploads = await openUploadRecords(addresses.pathInfos, options.storeDir, stores);
-  const stageTree = await stages(addresses, stores);
+  const content = await contentStore(addresses, stores);
+  const stageTree = content && (() => content.stageTree());
   const targets = { blobs, directories, stageTree };
   const folder = localFolder(addresses.pathInfos, options.storeDir);
   const memory = folder === undefined ? undefined : await stores.open(folder);
-  const substitution = behind?.service({ local, targets, nars }, memory);
+  const stagePath = stagesPaths(content, memory);
+  const substitution = behind?.service({ local, targets, stagePath, nars }, memory);
   const pathInfos = substitution ?? local;
   return {
     blobs,
@@ -146,16 +148,16 @@ export async function openFarServices(
     ? remote?.pathInfos(addresses.pathInfos)
     : undefined;
   const hasLocalContent = blobs === undefined && directories === undefined;
-  const stageTree =
-    hasLocalContent && near.blobs === near.directories ? () => near.blobs.stageTree() : undefined;
+  const content = hasLocalContent && near.blobs === near.directories ? near.blobs : undefined;
   const targets = {
     blobs: blobs ?? near.blobs.blobs,
     directories: directories ?? near.directories.directories,
-    stageTree,
+    stageTree: content && (() => content.stageTree()),
   };
   const local = pathInfos ?? new LocalPathInfoService(index);
   const nars = pathInfos === undefined ? new LocalNarRecords(index) : undefined;
-  const substitution = behind?.service({ local, targets, nars }, near.pathInfos);
+  const stagePath = stagesPaths(content, pathInfos === undefined ? near.pathInfos : undefined);
+  const substitution = behind?.service({ local, targets, stagePath, nars }, near.pathInfos);
   return {
     blobs,
     directories,
@@ -225,14 +227,31 @@ async function openNarRecords(
   return new LocalNarRecords((await stores.open(folder)).index);
 }
 
-/** Trees that go into one local store can be staged there. */
-async function stages(
+/** The local store that blobs and directories go into, where they go into the same one. */
+async function contentStore(
   { blobs, directories }: Addresses,
   stores: OpenStores,
-): Promise<(() => StagedTree) | undefined> {
+): Promise<LocalStore | undefined> {
   if (blobs.scheme !== "local" || directories.scheme !== "local") return undefined;
   const store = await stores.open(blobs.folder);
-  return store === (await stores.open(directories.folder)) ? () => store.stageTree() : undefined;
+  return store === (await stores.open(directories.folder)) ? store : undefined;
+}
+
+/** What stages store paths, where `content` is also the store of their path infos. */
+function stagesPaths(
+  content: LocalStore | undefined,
+  pathInfos: LocalStore | undefined,
+): (() => StagedPath) | undefined {
+  if (content === undefined || content !== pathInfos) return undefined;
+  return () => {
+    const tree = content.stageTree();
+    const { index } = tree;
+    return {
+      ...tree,
+      pathInfos: new LocalPathInfoService(index),
+      nars: new LocalNarRecords(index),
+    };
+  };
 }
 
 /** Where path infos are kept on this machine; `undefined` when they are elsewhere. */

@@ -48,7 +48,7 @@ export class Substitution {
 
   /** To be called once. `store` is where to keep what binary caches say and send in part, if anywhere. */
   service(
-    behind: Pick<SubstitutingOptions, "local" | "targets" | "nars">,
+    behind: Pick<SubstitutingOptions, "local" | "targets" | "stagePath" | "nars">,
     store: LocalStore | undefined,
   ) {
     this.#kept = store && keptAnswers(store, this.#options, this.#log);

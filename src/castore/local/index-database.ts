@@ -42,7 +42,9 @@ export class IndexDatabase {
   #queue: Write[] = [];
   #queuedBytes = 0;
   #timer: NodeJS.Timeout | undefined;
-  #commitMs = 1;
+  /** How long the last commit took, and when it was over. */
+  #commitMs = 0;
+  #committedMs = 0;
 
   private constructor(environment: RootDatabase<Buffer, Buffer>, folder: string) {
     this.#environment = environment;
@@ -118,9 +120,10 @@ export class IndexDatabase {
       if (this.#queuedBytes >= BATCH_BYTES_MAX) {
         this.flush();
       } else {
-        // Gathering for as long as the last commit took keeps a lone write quick and lets a slow disk
-        // take larger bites.
-        this.#timer ??= setTimeout(() => this.flush(), this.#commitMs);
+        // After a commit, gathering for as long as it took lets a slow disk take larger bites. A lone write, which
+        // comes later, does not wait.
+        const waitMs = this.#committedMs + this.#commitMs - performance.now();
+        this.#timer ??= setTimeout(() => this.flush(), waitMs);
       }
     });
   }
@@ -160,7 +163,8 @@ export class IndexDatabase {
       for (const write of batch) write.reject(failure);
       return;
     } finally {
-      this.#commitMs = Math.min(performance.now() - started, BATCH_WAIT_MS_MAX);
+      this.#committedMs = performance.now();
+      this.#commitMs = Math.min(this.#committedMs - started, BATCH_WAIT_MS_MAX);
     }
     for (const answer of done) answer();
   }

@@ -9,6 +9,14 @@ export interface Index {
   commit(write: () => void, bytes: number): Promise<void>;
 }
 
+/** What services of whole store paths need of it. */
+export interface CommittingIndex {
+  table(name: string): Table;
+  refresh(): void;
+  /** Resolves with what `write` returned, when it is on disk. */
+  commit<T>(write: () => T, bytes: number): Promise<T>;
+}
+
 /** How much waits in memory: what is to be written, and about what each write takes beside that. */
 const WAITING_BYTES_MAX = 4 * 1024 * 1024;
 const WRITE_BYTES = 256;
@@ -21,12 +29,13 @@ const WRITE_BYTES = 256;
  */
 export class StagedIndex implements Index {
   readonly isStaged = true;
-  readonly #inner: Index;
+  readonly #inner: CommittingIndex;
   #waiting: (() => void)[] = [];
   #waitingBytes = 0;
   #lastCommit: Promise<void> = Promise.resolve();
+  #failure: unknown;
 
-  constructor(inner: Index) {
+  constructor(inner: CommittingIndex) {
     this.#inner = inner;
   }
 
@@ -51,18 +60,37 @@ export class StagedIndex implements Index {
    * @throws {StoreError} `unavailable` when some of it is not, whenever that was.
    */
   async settle(): Promise<void> {
+    if (this.#waiting.length > 0) await this.#commitWaiting(() => {}, 0);
+    await this.#lastCommit;
+  }
+
+  /**
+   * For what comes last and tells of all the rest: a commit takes along, into the same transaction, what waits until
+   * then. It fails, and writes nothing, when a commit before it did.
+   */
+  get closing(): CommittingIndex {
+    return {
+      table: (name) => this.table(name),
+      refresh: () => this.refresh(),
+      commit: (write, bytes) => this.#commitWaiting(write, bytes),
+    };
+  }
+
+  #commitWaiting<T>(write: () => T, bytes: number): Promise<T> {
     const waiting = this.#waiting;
-    const bytes = this.#waitingBytes;
+    const waitingBytes = this.#waitingBytes;
     this.#waiting = [];
     this.#waitingBytes = 0;
-    if (waiting.length > 0) {
-      const commit = this.#inner.commit(() => {
-        for (const write of waiting) write();
-      }, bytes);
-      // One that failed is not made good by those after it.
-      this.#lastCommit = Promise.all([this.#lastCommit, commit]).then(() => {});
-      this.#lastCommit.catch(() => {});
-    }
-    await this.#lastCommit;
+    const commit = this.#inner.commit(() => {
+      if (this.#failure !== undefined) throw this.#failure;
+      for (const each of waiting) each();
+      return write();
+    }, waitingBytes + bytes);
+    // One that failed is not made good by those after it.
+    this.#lastCommit = Promise.all([this.#lastCommit, commit]).then(() => {});
+    this.#lastCommit.catch((error: unknown) => {
+      this.#failure = error;
+    });
+    return commit;
   }
 }

@@ -8,8 +8,13 @@ import { LocalBlobService } from "./blob-service.js";
 import { LocalDirectoryService } from "./directory-service.js";
 import { IndexDatabase } from "./index-database.js";
 import { StoreLayout } from "./layout.js";
-import { StagedIndex } from "./staged-index.js";
+import { type CommittingIndex, StagedIndex } from "./staged-index.js";
 import { sweepUploads } from "./upload-file.js";
+
+/** What is put into `index` is in the same transaction as what waits of the tree, or the last of several. */
+export interface StagedLocalTree extends StagedTree {
+  readonly index: CommittingIndex;
+}
 
 export class LocalStore implements AsyncDisposable {
   readonly layout: StoreLayout;
@@ -54,12 +59,13 @@ export class LocalStore implements AsyncDisposable {
   }
 
   /** A way into the store for one tree, with a few large commits instead of many. */
-  stageTree(): StagedTree {
+  stageTree(): StagedLocalTree {
     const index = new StagedIndex(this.index);
     return {
       blobs: new LocalBlobService(this.layout, index),
       directories: new LocalDirectoryService(index),
       settle: () => index.settle(),
+      index: index.closing,
     };
   }
 

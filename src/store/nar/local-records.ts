@@ -7,7 +7,8 @@
 import { equalBytes, toHex } from "../../base/bytes.js";
 import { messageOf, StoreError } from "../../base/errors.js";
 import { B3Digest } from "../../castore/digest.js";
-import type { IndexDatabase, Table } from "../../castore/local/index-database.js";
+import type { Table } from "../../castore/local/index-database.js";
+import type { CommittingIndex } from "../../castore/local/staged-index.js";
 import type { Node } from "../../castore/node.js";
 import { encodeNode } from "../../castore/node-codec.js";
 import {
@@ -23,11 +24,11 @@ import type { NarRecords } from "./records.js";
 const NO_NAME = new Uint8Array(0);
 
 export class LocalNarRecords implements NarRecords {
-  readonly #index: IndexDatabase;
+  readonly #index: CommittingIndex;
   readonly #nars: Table;
   readonly #hashes: Table;
 
-  constructor(index: IndexDatabase) {
+  constructor(index: CommittingIndex) {
     this.#index = index;
     this.#nars = index.table("nars");
     this.#hashes = index.table("nar-hashes");

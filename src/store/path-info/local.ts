@@ -8,7 +8,8 @@
 import { LRUCache } from "lru-cache";
 import { copyBytes, equalBytes, toHex } from "../../base/bytes.js";
 import { messageOf, StoreError } from "../../base/errors.js";
-import type { IndexDatabase, Table } from "../../castore/local/index-database.js";
+import type { Table } from "../../castore/local/index-database.js";
+import type { CommittingIndex } from "../../castore/local/staged-index.js";
 import { encodeNarRecord } from "../nar-record.js";
 import { encodeNixBase32 } from "../nixbase32.js";
 import { type PathInfo, validatePathInfo } from "../path-info.js";
@@ -22,7 +23,7 @@ const DECODED_BYTES_MAX = 2 * 1024 * 1024;
 const CHANGED_KEY = Buffer.from("path-infos-changed");
 
 export class LocalPathInfoService implements PathInfoService {
-  readonly #index: IndexDatabase;
+  readonly #index: CommittingIndex;
   readonly #pathInfos: Table;
   readonly #nars: Table;
   readonly #meta: Table;
@@ -32,7 +33,7 @@ export class LocalPathInfoService implements PathInfoService {
     sizeCalculation: ({ message }) => message.length,
   });
 
-  constructor(index: IndexDatabase) {
+  constructor(index: CommittingIndex) {
     this.#index = index;
     this.#pathInfos = index.table("path-infos");
     this.#nars = index.table("nars");

@@ -3,11 +3,18 @@ import { isStoreError, StoreError } from "../../base/errors.js";
 import type { Logger } from "../../base/log.js";
 import { SingleFlight } from "../../base/single-flight.js";
 import type { CallOptions, StoredBlob } from "../../castore/blob/service.js";
-import { storeWholeTree, type WholeTreeTargets } from "../../castore/tree-upload.js";
+import {
+  type StagedTree,
+  storeWholeTree,
+  type TreeSink,
+  type WholeTreeTargets,
+} from "../../castore/tree-upload.js";
 import { findMissing } from "../completeness.js";
 import { verifyContentAddress } from "../content-address-verify.js";
+import type { PathInfoTargets } from "../import/add-path-info.js";
 import { NarCalculator } from "../nar/calculation.js";
 import { findNarRoot } from "../nar/find-root.js";
+import type { IngestedTree } from "../nar/ingest.js";
 import type { NarRecords } from "../nar/records.js";
 import { pathInfoFromNarinfo } from "../narinfo/conversion.js";
 import type { Narinfo } from "../narinfo/narinfo.js";
@@ -19,11 +26,16 @@ import type { Offer } from "../substitution/upstream.js";
 import type { Upstreams } from "../substitution/upstreams.js";
 import type { PathInfoService } from "./service.js";
 
+/** Takes one tree and then its path info, which makes both durable. */
+export interface StagedPath extends StagedTree, PathInfoTargets {}
+
 export interface SubstitutingOptions {
   /** What is here already, and where path infos go. */
   readonly local: PathInfoService;
   /** Where content goes. */
   readonly targets: WholeTreeTargets;
+  /** Where content and path info go at once, where they go into one store. */
+  readonly stagePath?: (() => StagedPath) | undefined;
   /** What is known of NARs that are here. */
   readonly nars?: NarRecords | undefined;
   readonly upstreams: Upstreams;
@@ -175,12 +187,14 @@ export class SubstitutingPathInfoService implements PathInfoService {
     const { narinfo, upstream } = offer;
     const known = await this.#knownContent(offer, signal);
     this.#options.upstreams.lookAhead(offer);
-    const { node } = known ?? (await this.#download(offer, signal));
+    const staged = known === undefined ? this.#stagePath(offer) : undefined;
+    const { node } = known ?? (await this.#download(offer, staged, signal));
     const pathInfo = pathInfoFromNarinfo(narinfo, node);
     if (offer.byContentAddress)
       await verifyContentAddress(pathInfo, this.#options.targets, { signal });
+    const into = staged ?? { pathInfos: local, nars };
     const store = async () =>
-      (await Promise.all([local.put(pathInfo), nars?.remember(node, narinfo)]))[0];
+      (await Promise.all([into.pathInfos.put(pathInfo), into.nars?.remember(node, narinfo)]))[0];
     const stored = await (this.#watcher?.onArrival(pathInfo, store) ?? store());
     log.debug({ path: String(narinfo.storePath), from: upstream.address }, "substituted");
     return stored;
@@ -195,13 +209,20 @@ export class SubstitutingPathInfoService implements PathInfoService {
     return (await findMissing(known.node, targets, { signal })) === undefined ? known : undefined;
   }
 
-  async #download({ narinfo, upstream }: Offer, signal: AbortSignal) {
+  /** Not where the tree has to be there before its path info: to be checked, or piece by piece for who watches. */
+  #stagePath({ byContentAddress }: Offer): StagedPath | undefined {
+    if (byContentAddress || this.#watcher !== undefined) return undefined;
+    return this.#options.stagePath?.();
+  }
+
+  async #download(
+    { narinfo, upstream }: Offer,
+    staged: StagedPath | undefined,
+    signal: AbortSignal,
+  ): Promise<IngestedTree> {
     const key = toHex(narinfo.storePath.hash);
-    const { blobs, directories } = this.#options.targets;
-    // Who watches shows the pieces while they come: they have to be there one by one.
-    const targets = this.#watcher === undefined ? this.#options.targets : { blobs, directories };
     const source = upstream.nar(narinfo, { signal });
-    return await storeWholeTree(targets, (sink) =>
+    const receive = (sink: TreeSink) =>
       receiveNar(narinfo, source, sink, {
         ...this.#options.nar,
         signal,
@@ -209,8 +230,10 @@ export class SubstitutingPathInfoService implements PathInfoService {
           for (const listener of this.#listeners) listener(key, bytes);
         },
         onFile: (offset, blob) => this.#watcher?.onFile(narinfo, offset, blob),
-      }),
-    );
+      });
+    if (staged !== undefined) return await receive(staged);
+    if (this.#watcher !== undefined) return await receive(this.#options.targets);
+    return await storeWholeTree(this.#options.targets, receive);
   }
 }
 

@@ -1,15 +1,14 @@
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { StoreError } from "../../../src/base/errors.js";
-import { type Index, StagedIndex } from "../../../src/castore/local/staged-index.js";
+import { type CommittingIndex, StagedIndex } from "../../../src/castore/local/staged-index.js";
 import { LocalStore } from "../../../src/castore/local/store.js";
 import { TreeUpload } from "../../../src/castore/tree-upload.js";
 import { bytes, noise } from "../../support/bytes.js";
 import { temporaryFolder } from "../../support/temp.js";
 
 /** Notes what each commit writes; the first `failures` of them fail. */
-class RecordingIndex implements Index {
-  readonly isStaged = false;
+class RecordingIndex implements CommittingIndex {
   readonly commits: string[][] = [];
   written: string[] = [];
   failures = 0;
@@ -20,11 +19,12 @@ class RecordingIndex implements Index {
 
   refresh(): void {}
 
-  async commit(write: () => void): Promise<void> {
+  async commit<T>(write: () => T): Promise<T> {
     if (this.failures-- > 0) throw new StoreError("unavailable", "the disk is full");
     this.written = [];
-    write();
+    const result = write();
     this.commits.push(this.written);
+    return result;
   }
 }
 
@@ -61,6 +61,28 @@ it("settles with the failure of any commit before", async () => {
   await expect(write("lost", 8 * 1024 * 1024)).rejects.toMatchObject({ code: "unavailable" });
   await write("kept");
   await expect(index.settle()).rejects.toMatchObject({ code: "unavailable" });
+});
+
+it("takes what waits into the commit of what closes it", async () => {
+  const inner = new RecordingIndex();
+  const { index, write } = staged(inner);
+  await write("child");
+  await write("parent");
+  const close = (name: string) => index.closing.commit(() => inner.written.push(name), 10);
+  expect(await Promise.all([close("path info"), close("NAR")])).toEqual([3, 1]);
+  await index.settle();
+  expect(inner.commits).toEqual([["child", "parent", "path info"], ["NAR"]]);
+});
+
+it("is not closed when a commit before has failed", async () => {
+  const inner = new RecordingIndex();
+  inner.failures = 1;
+  const { index, write } = staged(inner);
+  await write("lost", 8 * 1024 * 1024).catch(() => {});
+  await write("kept");
+  const closing = index.closing.commit(() => inner.written.push("path info"), 10);
+  await expect(closing).rejects.toMatchObject({ code: "unavailable" });
+  expect(inner.commits).toEqual([]);
 });
 
 it("shows a tree in the store when it has settled", async () => {
