@@ -4,7 +4,6 @@
 import type { FilePlace } from "../base/file-piece.js";
 import { type LibC, libc } from "../base/libc.js";
 
-const SPLICE_F_MORE = 4;
 const F_SETPIPE_SZ = 1031;
 /** As much as anyone may ask for where the system has not been told otherwise. */
 const PIPE_BYTES = 1024 * 1024;
@@ -23,15 +22,10 @@ export async function splice(place: FilePlace, length: number, pipe: number): Pr
   const { splice } = library;
   const offset = new BigInt64Array([BigInt(place.offset)]);
   for (let done = 0; done < length; ) {
+    const rest = length - done;
     const moved = await new Promise<number>((resolve, reject) => {
-      splice.async(
-        place.descriptor,
-        offset,
-        pipe,
-        null,
-        length - done,
-        SPLICE_F_MORE,
-        (error, moved) => (error === null ? resolve(moved) : reject(error)),
+      splice.async(place.descriptor, offset, pipe, null, rest, 0, (error, moved) =>
+        error === null ? resolve(moved) : reject(error),
       );
     });
     if (moved <= 0) return done;

@@ -45,9 +45,9 @@ const SYSTEM_DECODERS: Readonly<
 > = { xz: openSystemXz, zstd: openSystemZstd };
 
 /**
- * The bytes that `source` holds compressed. Pulling drives it: at most one piece, and the input of the next, run ahead of the consumer. One
- * that stops early lets go of the source and of all memory. Several streams one after the other are taken as
- * one, as the tools of each format take them.
+ * The bytes that `source` holds compressed. Pulling drives it: at most one piece, and the input
+ * of the next, run ahead of the consumer. One that stops early lets go of the source and of all memory. Several
+ * streams one after the other are taken as one, as the tools of each format take them.
  *
  * @throws {StoreError} `limit-exceeded` with the byte after `bytesMax`, or when the content asks for too large
  *   a window; `invalid-argument` when it is not of this format, is damaged, ends too soon, or goes on after

@@ -11,7 +11,7 @@ import { StoreLayout } from "./layout.js";
 import { type CommittingIndex, StagedIndex } from "./staged-index.js";
 import { sweepUploads } from "./upload-file.js";
 
-/** What is put into `index` is in the same transaction as what waits of the tree, or the last of several. */
+/** What is put into `index` comes after all of the tree, in the same transaction as the last of it. */
 export interface StagedLocalTree extends StagedTree {
   readonly index: CommittingIndex;
 }
