@@ -12,8 +12,8 @@ import type { RenderServices } from "../nar/render.js";
 import type { BlobCopier } from "./blob-copier.js";
 import type { Moved } from "./target.js";
 
-/** Blobs of one path under way at once: enough to share commits and to hide the way to a server. */
-const BLOBS_MAX = 64;
+/** Blobs of one path under way at once, to share commits and to hide the way to a server; more gain nothing. */
+const BLOBS_MAX = 256;
 
 export interface CopyTreeOptions {
   /** Shared by trees that are copied at the same time. */
