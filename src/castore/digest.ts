@@ -4,7 +4,7 @@
 import { asBuffer, equalBytes, toHex } from "../base/bytes.js";
 import { StoreError } from "../base/errors.js";
 import { require } from "../base/require.js";
-import { smallHash } from "./small-hash.js";
+import { oneShotHash } from "./one-shot-hash.js";
 
 const { createHash, hash, load } = require("blake3") as typeof import("blake3");
 
@@ -41,7 +41,7 @@ export class B3Digest {
 
   /** The digest of `content`. */
   static of(content: Uint8Array): B3Digest {
-    return new B3Digest(smallHash(content) ?? hash(content));
+    return new B3Digest(oneShotHash(content, hash) ?? hash(content));
   }
 
   /**

@@ -1,7 +1,7 @@
 import { StoreError } from "../errors.js";
+import { type ForeignFunction, loadSystemLibrary, type SystemLibrary } from "../system-library.js";
 import { damaged, truncated } from "./damage.js";
 import type { Step, SystemDecoder } from "./system-decoder.js";
-import { type ForeignFunction, loadSystemLibrary, type SystemLibrary } from "./system-library.js";
 
 interface Lzma {
   readonly lzma_stream_decoder: (stream: Uint8Array, memoryMax: bigint, flags: number) => number;

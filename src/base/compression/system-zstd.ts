@@ -1,7 +1,7 @@
 import { StoreError } from "../errors.js";
+import { type ForeignFunction, loadSystemLibrary, type SystemLibrary } from "../system-library.js";
 import { damaged, trailing, truncated } from "./damage.js";
 import type { Step, SystemDecoder } from "./system-decoder.js";
-import { type ForeignFunction, loadSystemLibrary, type SystemLibrary } from "./system-library.js";
 
 /** Only ever handed back to the library. */
 type Context = { readonly brand: "ZSTD_DCtx" };

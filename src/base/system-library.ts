@@ -1,4 +1,4 @@
-import { require } from "../require.js";
+import { require } from "./require.js";
 
 /** A function of a library, which may also run on another thread: its last argument is told what it returns. */
 export interface ForeignFunction<Arguments extends readonly unknown[], Result> {
@@ -6,7 +6,7 @@ export interface ForeignFunction<Arguments extends readonly unknown[], Result> {
   async(...args: [...Arguments, (error: unknown, result: Result) => void]): void;
 }
 
-/** A shared library of this system, with functions of the names in `Prototypes`. */
+/** A shared library, with functions of the names in `Prototypes`. */
 export interface SystemLibrary<Functions> {
   readonly functions: Functions;
   /** Where `bytes` lie in memory; they must outlive the use of it. */
