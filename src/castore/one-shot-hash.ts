@@ -62,7 +62,7 @@ function loadHash(packageHash: Hash): Hash | undefined {
     blake3_hasher_init(hasher);
     blake3_hasher_update(hasher, content, content.length);
     blake3_hasher_finalize(hasher, digest, DIGEST_BYTES);
-    return digest.slice();
+    return Buffer.from(digest);
   };
   return equalBytes(made(PROBE), packageHash(PROBE)) ? made : undefined;
 }
