@@ -1,7 +1,5 @@
 import { setFlagsFromString } from "node:v8";
-import type { LibraryHandle } from "koffi";
-import { libc } from "./libc.js";
-import { require } from "./require.js";
+import { loadSystemLibrary } from "./system-library.js";
 
 /** Memory is asked of the system, and given back to it, when this much is missing, or free. */
 const KEPT_BYTES = 128 * 1024 * 1024;
@@ -15,6 +13,20 @@ const LARGE_PAGES_BYTES = 64 * 1024 * 1024;
 const LARGE_PAGES_STEP_BYTES = 8 * 1024 * 1024;
 const PAGE_BYTES = 4096;
 const MADV_HUGEPAGE = 14;
+
+interface Glibc {
+  readonly mallopt: (parameter: number, value: number) => number;
+  readonly malloc: (size: number) => number | bigint;
+  readonly free: (address: number | bigint) => void;
+  readonly madvise: (address: number, length: number, advice: number) => number;
+}
+
+const PROTOTYPES = {
+  mallopt: "int mallopt(int parameter, int value)",
+  malloc: "uint64_t malloc(size_t size)",
+  free: "void free(uint64_t address)",
+  madvise: "int madvise(uint64_t address, size_t length, int advice)",
+} as const;
 
 /** On top of what is alive. V8 never lets a heap grow further by itself, and mostly less. */
 const HEAP_GROWING_PERCENT = 300;
@@ -30,28 +42,22 @@ const HEAP_GROWING_PERCENT = 300;
  */
 export function prepareForBulk(): void {
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
-  try {
-    const koffi = require("koffi") as typeof import("koffi");
-    const library = koffi.load(null);
-    const mallopt = library.func("int mallopt(int parameter, int value)");
-    mallopt(M_MMAP_THRESHOLD, HEAP_BUFFER_BYTES_MAX);
-    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
-    askForLargePages(library);
-  } catch {
-    // Other C libraries have no such function, and it is only about speed.
-  }
+  // Other C libraries lack one of them, and it is only about speed.
+  const library = loadSystemLibrary<Glibc>(null, PROTOTYPES);
+  if (library === undefined) return;
+  const { mallopt } = library.functions;
+  mallopt(M_MMAP_THRESHOLD, HEAP_BUFFER_BYTES_MAX);
+  mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+  askForLargePages(library.functions);
 }
 
 /** The heap grows at its end, and stays as long as it was made once. */
-function askForLargePages(library: LibraryHandle): void {
-  const malloc = library.func("uint64_t malloc(size_t size)");
-  const free = library.func("void free(uint64_t address)");
+function askForLargePages({ malloc, free, madvise }: Glibc): void {
   const steps = LARGE_PAGES_BYTES / LARGE_PAGES_STEP_BYTES;
   const addresses = Array.from({ length: steps }, () => malloc(LARGE_PAGES_STEP_BYTES));
   for (const address of addresses) {
     const start = Math.ceil(Number(address) / PAGE_BYTES) * PAGE_BYTES;
-    const length = LARGE_PAGES_STEP_BYTES - PAGE_BYTES;
-    libc().madvise(BigInt(start), BigInt(length), MADV_HUGEPAGE);
+    madvise(start, LARGE_PAGES_STEP_BYTES - PAGE_BYTES, MADV_HUGEPAGE);
   }
   for (const address of addresses) free(address);
 }

@@ -113,7 +113,7 @@ describe.each([
   });
 
   it.runIf(!portable).each(["xz", "zstd"] as const)(
-    "keeps 512 KiB of %s when it may use the memory of its pieces again",
+    "keeps a MiB of %s when it may use the memory of its pieces again",
     async (name) => {
       const content = noise(3 * MIB);
       const kept: Uint8Array[] = [];
@@ -125,7 +125,7 @@ describe.each([
         memories.add(piece.buffer);
         given += piece.length;
         if (kept.length > 8) kept.shift();
-        const last = Buffer.concat(kept).subarray(-512 * 1024);
+        const last = Buffer.concat(kept).subarray(-MIB);
         expect(last.equals(content.subarray(given - last.length, given))).toBe(true);
       }
       expect(given).toBe(content.length);
