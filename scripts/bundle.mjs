@@ -3,11 +3,14 @@
  * that serves a mount beside it, and parts that main.js loads when it needs them. Few files are found and read much
  * sooner than many: docs/decisions/0011-bundle.md.
  */
-import { chmodSync, readFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { build } from "rolldown";
 
-/** Loaded by every command, and nothing but JavaScript. All other packages stay where they are installed. */
-const BUNDLED = ["yargs", "lru-cache"];
+/**
+ * Loaded by every command or there as ES modules only, and nothing but JavaScript. All other packages stay where they
+ * are installed.
+ */
+const BUNDLED = ["yargs", "lru-cache", "mime"];
 
 const { dependencies } = JSON.parse(readFileSync("package.json", "utf8"));
 const external = Object.keys(dependencies)
@@ -22,6 +25,7 @@ for (const [index, name] of ["main", "mount-worker"].entries()) {
     external,
     output: {
       dir: "dist",
+      format: "cjs",
       cleanDir: index === 0,
       // As deep as the modules they are made of, which look for files of the package from where they are.
       entryFileNames: "cli/[name].js",
@@ -29,4 +33,6 @@ for (const [index, name] of ["main", "mount-worker"].entries()) {
     },
   });
 }
+// Node finds, reads and links CommonJS in half the time of modules.
+writeFileSync("dist/package.json", '{ "type": "commonjs" }\n');
 chmodSync("dist/cli/main.js", 0o755);

@@ -3,7 +3,7 @@
  *
  *   TVIX_BENCH_ROUNDS         how often everything is measured, 5 unless given
  *   TVIX_BENCH_COMPRESSIONS   of the caches, "zstd xz" unless given
- *   TMPDIR                    where: a disk with 3 GB to spare
+ *   TMPDIR                    where: a disk with 15 GB to spare
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -44,6 +44,7 @@ for (const compression of COMPRESSIONS) {
   builder.run("nix", "copy", "--to", target, closure.program);
 }
 
+let contenderCount = 0;
 const measured: Measured[] = [];
 const log = join(folder, "sent");
 for (const compression of COMPRESSIONS) {
@@ -128,10 +129,9 @@ async function measureLocalReads(): Promise<LocalReads> {
   return result;
 }
 
-/** In place of the one before. */
+/** Those before stay until the end: for minutes, ext4 without a journal steps around each inode that was freed. */
 function newFolder(): string {
-  const path = join(folder, "contender");
-  rmSync(path, { recursive: true, force: true });
+  const path = join(folder, `contender-${++contenderCount}`);
   mkdirSync(path);
   // What the one before has written is not this one's to wait for.
   run("sync", []);

@@ -8,8 +8,11 @@ import { oneShotHash } from "./one-shot-hash.js";
 
 const { createHash, hash, load } = require("blake3") as typeof import("blake3");
 
-// Where nothing could be compiled the package falls back to WebAssembly, which has to be loaded.
-await load();
+/**
+ * Programs wait for this before they hash anything. Where nothing could be compiled the package falls back to
+ * WebAssembly, which has to be loaded.
+ */
+export const canHash: Promise<void> = load();
 
 /** Of a longer piece the WebAssembly build of 3.0.0 gives a wrong digest. */
 const PIECE_BYTES_MAX = 1024 * 1024;
@@ -90,6 +93,3 @@ export class B3Hasher {
     return B3Digest.from(this.#hash.digest());
   }
 }
-
-/** The digest of no bytes: the empty blob, and also the empty directory. */
-export const EMPTY_DIGEST: B3Digest = B3Digest.of(new Uint8Array(0));

@@ -199,13 +199,17 @@ function report(error: unknown): number {
   return EXIT_FAILED;
 }
 
-// A thread that serves a mount takes as long to load its program as this one does: both do it at once.
-if (process.argv[2] === "mount") (await import("./mount-threads.js")).mountThreads();
-try {
-  await commandLine(process.argv.slice(2)).parseAsync();
-} catch (error) {
-  process.exitCode = report(error);
+async function main(words: readonly string[]): Promise<never> {
+  // A thread that serves a mount takes as long to load its program as this one does: both do it at once.
+  if (words[0] === "mount") (await import("./mount-threads.js")).mountThreads();
+  try {
+    await commandLine(words).parseAsync();
+  } catch (error) {
+    process.exitCode = report(error);
+  }
+  // Not left to Node: it would close the stores (services.ts says why not), and wait for threads of a mount,
+  // which wait for the kernel for as long as a detached mount has files open.
+  process.exit();
 }
-// Not left to Node: it would close the stores (services.ts says why not), and wait for threads of a mount,
-// which wait for the kernel for as long as a detached mount has files open.
-process.exit();
+
+void main(process.argv.slice(2));

@@ -7,7 +7,7 @@ import { createLogger } from "./logger.js";
 import { openProjection } from "./mount-projection.js";
 import type { MountWorkerRecipe } from "./mount-threads.js";
 
-await serveWorker(async ({ projection, log }: MountWorkerRecipe) => ({
+void serveWorker(async ({ projection, log }: MountWorkerRecipe) => ({
   fileSystem: await openProjection(projection),
   log: createLogger(log),
 }));

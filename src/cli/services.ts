@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import { StoreError } from "../base/errors.js";
 import { MemoryBlobService } from "../castore/blob/memory.js";
 import type { BlobService } from "../castore/blob/service.js";
+import { canHash } from "../castore/digest.js";
 import { MemoryDirectoryService } from "../castore/directory/memory.js";
 import type { DirectoryService } from "../castore/directory/service.js";
 import { LocalStore } from "../castore/local/store.js";
@@ -70,6 +71,7 @@ export async function openServices(
   options: StoreArguments,
   mode: { readonly create: boolean },
 ): Promise<Services> {
+  await canHash;
   const addresses = addressesOf(options);
   const remote = await remoteServices(addresses);
   const behind = await substitutionOf(options, addresses);
@@ -112,6 +114,7 @@ export async function openServices(
  * @throws {UsageError} for a bad address. @throws {StoreError} `unsupported` for one in memory.
  */
 export async function openLocalStores(options: StoreArguments): Promise<LocalStores> {
+  await canHash;
   const { blobs, directories, pathInfos } = addressesOf(options);
   const folderOf = (address: Address): string => {
     if (address.scheme === "local") return address.folder;

@@ -1,9 +1,10 @@
 import { createRequire } from "node:module";
 import { describe, expect, it } from "vitest";
 import { toHex } from "../../src/base/bytes.js";
-import { B3Digest, B3Hasher, EMPTY_DIGEST } from "../../src/castore/digest.js";
+import { B3Digest, B3Hasher } from "../../src/castore/digest.js";
 import { oneShotHash } from "../../src/castore/one-shot-hash.js";
 import { noise } from "../support/bytes.js";
+import { EMPTY_DIGEST } from "../support/empty-digest.js";
 import { BLOB_DIGESTS } from "../vectors/directories.js";
 
 describe("B3Digest", () => {

@@ -2,11 +2,12 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isStoreError } from "../../src/base/errors.js";
 import { WireWriter } from "../../src/base/protobuf.js";
-import { B3Digest, EMPTY_DIGEST } from "../../src/castore/digest.js";
+import { B3Digest } from "../../src/castore/digest.js";
 import type { DirectoryEntry } from "../../src/castore/directory.js";
 import { decodeDirectory, directoryFrom } from "../../src/castore/directory-codec.js";
 import { encodeEntry, kindOf } from "../../src/castore/node-codec.js";
 import { bytes } from "../support/bytes.js";
+import { EMPTY_DIGEST } from "../support/empty-digest.js";
 import { DIRECTORY, DIRECTORY_DIGESTS } from "../vectors/directories.js";
 
 const file = (name: string, size = 0n): DirectoryEntry => ({

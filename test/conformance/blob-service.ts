@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { BlobReader, BlobService } from "../../src/castore/blob/service.js";
 import { getBlob, putBlob } from "../../src/castore/blob/service.js";
-import { B3Digest, EMPTY_DIGEST } from "../../src/castore/digest.js";
+import { B3Digest } from "../../src/castore/digest.js";
 import { bytes, collect, noise } from "../support/bytes.js";
+import { EMPTY_DIGEST } from "../support/empty-digest.js";
 
 /** What a blob backend offers beyond the interface; groups for the rest are skipped by name. */
 export interface BlobTraits {

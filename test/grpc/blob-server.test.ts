@@ -2,9 +2,10 @@ import { describe, expect, it } from "vitest";
 import { StoreError } from "../../src/base/errors.js";
 import type { BlobService } from "../../src/castore/blob/service.js";
 import { putBlob } from "../../src/castore/blob/service.js";
-import { B3Digest, EMPTY_DIGEST } from "../../src/castore/digest.js";
+import { B3Digest } from "../../src/castore/digest.js";
 import { FAMILIES, serviceDefinitions } from "../../src/grpc/definitions.js";
 import { bytes, noise } from "../support/bytes.js";
+import { EMPTY_DIGEST } from "../support/empty-digest.js";
 import { callsOf, contentIn, digestIn, only } from "./support/messages.js";
 import { memoryServices, recordingLog, serve } from "./support/serve.js";
 

@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { StoreError } from "../../src/base/errors.js";
-import { EMPTY_DIGEST } from "../../src/castore/digest.js";
 import { MemoryDirectoryService } from "../../src/castore/directory/memory.js";
 import type { DirectoryService } from "../../src/castore/directory/service.js";
 import type { Directory } from "../../src/castore/directory.js";
 import { directoryFrom } from "../../src/castore/directory-codec.js";
 import { GrpcDirectoryService } from "../../src/grpc/directory-client.js";
 import { bytes } from "../support/bytes.js";
+import { EMPTY_DIGEST } from "../support/empty-digest.js";
 import {
   failFrom,
   Gate,

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { StoreError } from "../../src/base/errors.js";
-import { B3Digest, EMPTY_DIGEST } from "../../src/castore/digest.js";
+import { B3Digest } from "../../src/castore/digest.js";
 import type { Directory } from "../../src/castore/directory.js";
 import { decodeDirectory, directoryFrom } from "../../src/castore/directory-codec.js";
 import { FAMILIES } from "../../src/grpc/definitions.js";
 import { type Fields, serializeDirectory } from "../protos/messages.js";
 import { bytes } from "../support/bytes.js";
+import { EMPTY_DIGEST } from "../support/empty-digest.js";
 import { DIRECTORY } from "../vectors/directories.js";
 import { callsOf, digestIn, only } from "./support/messages.js";
 import { memoryServices, serve } from "./support/serve.js";

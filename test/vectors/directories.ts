@@ -1,7 +1,8 @@
-import { B3Digest, EMPTY_DIGEST } from "../../src/castore/digest.js";
+import { B3Digest } from "../../src/castore/digest.js";
 import type { Directory, DirectoryEntry } from "../../src/castore/directory.js";
 import { directoryFrom } from "../../src/castore/directory-codec.js";
 import { bytes } from "../support/bytes.js";
+import { EMPTY_DIGEST } from "../support/empty-digest.js";
 
 function folder(name: string, child: Directory, size: bigint): DirectoryEntry {
   return { name: bytes(name), node: { type: "directory", digest: child.digest, size } };

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { B3Digest, EMPTY_DIGEST } from "../../../src/castore/digest.js";
+import { B3Digest } from "../../../src/castore/digest.js";
 import { directoryFrom } from "../../../src/castore/directory-codec.js";
 import { ChildOffsets, InodeRanges } from "../../../src/castore/fs/inode-ranges.js";
 import { RangeLog } from "../../../src/castore/fs/range-log.js";
 import type { Node } from "../../../src/castore/node.js";
 import { bytes } from "../../support/bytes.js";
+import { EMPTY_DIGEST } from "../../support/empty-digest.js";
 
 const file: Node = { type: "file", digest: EMPTY_DIGEST, size: 1n, executable: false };
 const tree = (size: bigint): Node => ({ type: "directory", digest: EMPTY_DIGEST, size });
