@@ -1,7 +1,7 @@
 /**
  * BLAKE3 digests: the names of blobs and directories.
  */
-import { asBuffer, equalBytes, toHex } from "../base/bytes.js";
+import { asBuffer, copyBytes, equalBytes, toHex } from "../base/bytes.js";
 import { StoreError } from "../base/errors.js";
 import { require } from "../base/require.js";
 import { oneShotHash } from "./one-shot-hash.js";
@@ -44,7 +44,13 @@ export class B3Digest {
 
   /** The digest of `content`. */
   static of(content: Uint8Array): B3Digest {
-    return new B3Digest(oneShotHash(content, hash) ?? hash(content));
+    const once = oneShotHash(content, hash);
+    return new B3Digest(once === undefined ? hash(content) : copyBytes(once));
+  }
+
+  /** Whether this is the digest of `content`. */
+  isOf(content: Uint8Array): boolean {
+    return equalBytes(oneShotHash(content, hash) ?? hash(content), this.bytes);
   }
 
   /**

@@ -41,7 +41,7 @@ let hash: Hash | undefined;
 let count = 0;
 
 /**
- * The digest of `content`; `undefined` when the package is the one to ask, whose `hash` it must be the same as.
+ * The digest of `content`, valid until the next call; `undefined` when the package is the one to ask, whose `hash` it must be the same as.
  * `packageHash` is for one look at that.
  */
 export function oneShotHash(content: Uint8Array, packageHash: Hash): Uint8Array | undefined {
@@ -57,12 +57,12 @@ function loadHash(packageHash: Hash): Hash | undefined {
   if (library === undefined) return undefined;
   const { blake3_hasher_init, blake3_hasher_update, blake3_hasher_finalize } = library.functions;
   const hasher = Buffer.alloc(HASHER_BYTES);
-  const digest = new Uint8Array(DIGEST_BYTES);
+  const digest = Buffer.alloc(DIGEST_BYTES);
   const made: Hash = (content) => {
     blake3_hasher_init(hasher);
     blake3_hasher_update(hasher, content, content.length);
     blake3_hasher_finalize(hasher, digest, DIGEST_BYTES);
-    return Buffer.from(digest);
+    return digest;
   };
   return equalBytes(made(PROBE), packageHash(PROBE)) ? made : undefined;
 }

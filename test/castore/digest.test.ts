@@ -39,14 +39,24 @@ describe("oneShotHash()", () => {
   const sizes = [0, 1, 63, 64, 1023, 1024, 1025, 4096, 16_383, 65_537, 3_000_000];
   const { hash } = createRequire(import.meta.url)("blake3") as typeof import("blake3");
 
+  // Not at the beginning of their memory.
+  const contents = sizes.map((size) => noise(size + 5, size).subarray(5));
+
   it("gives what the package does once it is there, and digests do not share memory", () => {
     for (let count = 0; count < 1000; count++) oneShotHash(new Uint8Array(0), hash);
-    // Not at the beginning of their memory.
-    const contents = sizes.map((size) => noise(size + 5, size).subarray(5));
-    const digests = contents.map((content) => oneShotHash(content, hash));
-    expect(digests.map((digest) => digest && toHex(digest))).toEqual(
-      contents.map((content) => toHex(hash(content))),
-    );
+    const once = contents.map((content) => toHex(oneShotHash(content, hash) as Uint8Array));
+    const digests = contents.map((content) => B3Digest.of(content));
+    const expected = contents.map((content) => toHex(hash(content)));
+    expect(once).toEqual(expected);
+    expect(digests.map(({ hex }) => hex)).toEqual(expected);
+  });
+
+  it("tells whose digest one is", () => {
+    const digests = contents.map((content) => B3Digest.of(content));
+    for (const [index, digest] of digests.entries()) {
+      const own = contents.map((content) => digest.isOf(content));
+      expect(own).toEqual(contents.map((_, other) => other === index));
+    }
   });
 });
 

@@ -49,6 +49,15 @@ export function blobServiceConformance({ traits, open, reopen }: BlobBackend): v
     expect(content.equals((await getBlob(blobs, stored.digest)) as Buffer)).toBe(true);
   });
 
+  it.each(SIZES)("has all of a blob of %d bytes at hand, or says nothing of it", async (size) => {
+    const blobs = await open();
+    const content = noise(size);
+    const { digest } = await putBlob(blobs, content);
+    expect(blobs.getResident?.(B3Digest.of(bytes("never stored")))).toBeUndefined();
+    const resident = blobs.getResident?.(digest);
+    if (resident !== undefined) expect(content.equals(resident)).toBe(true);
+  });
+
   it("does not care how a blob was cut for writing", async () => {
     const blobs = await open();
     const content = noise(200_000);

@@ -40,6 +40,14 @@ export interface BlobService {
    */
   openRead(digest: B3Digest, options?: CallOptions): Promise<BlobReader | undefined>;
 
+  /**
+   * The content of a small blob that can be had without waiting, checked against its digest. It is valid until the
+   * next call. `undefined` says nothing: ask with `openRead`. Services that always have to wait lack this.
+   *
+   * @throws {StoreError} `corrupt` when the content does not match the digest.
+   */
+  getResident?(digest: B3Digest): Uint8Array | undefined;
+
   /** Starts a blob whose digest is not known yet; unseen by readers until `close()` resolves. */
   openWrite(options?: CallOptions): Promise<BlobWriter>;
 

@@ -16,7 +16,7 @@ import type {
   ChunkMeta,
   StreamOptions,
 } from "../blob/service.js";
-import { B3Digest, B3Hasher } from "../digest.js";
+import { type B3Digest, B3Hasher } from "../digest.js";
 import { damaged, missing, unreadable } from "./blob-errors.js";
 import { type BlobRecord, decodeRecord, encodeFile, encodeInline } from "./blob-record.js";
 import { type BlobSink, LocalBlobWriter } from "./blob-writer.js";
@@ -50,10 +50,14 @@ export class LocalBlobService implements BlobService {
     const record = this.#record(digest);
     if (record === undefined) return undefined;
     if (record.type === "inline") {
-      if (!B3Digest.of(record.content).equals(digest)) throw damaged(digest);
-      return new BytesReader(this.#slab.copy(record.content));
+      return new BytesReader(this.#slab.copy(checked(record.content, digest)));
     }
     return await BlobFileReader.open(this.#layout.blobFile(digest), digest, record.size);
+  }
+
+  getResident(digest: B3Digest): Uint8Array | undefined {
+    const record = this.#record(digest);
+    return record?.type === "inline" ? checked(record.content, digest) : undefined;
   }
 
   async openWrite(): Promise<BlobWriter> {
@@ -111,6 +115,11 @@ export class LocalBlobService implements BlobService {
       throw unreadable(digest, error);
     }
   }
+}
+
+function checked(content: Uint8Array, digest: B3Digest): Uint8Array {
+  if (!digest.isOf(content)) throw damaged(digest);
+  return content;
 }
 
 class BlobFileReader implements BlobReader {

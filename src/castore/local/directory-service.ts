@@ -3,7 +3,7 @@
  */
 import { equalBytes } from "../../base/bytes.js";
 import { messageOf, StoreError } from "../../base/errors.js";
-import { B3Digest } from "../digest.js";
+import type { B3Digest } from "../digest.js";
 import { CheckedPutter } from "../directory/checked-putter.js";
 import { walkClosure } from "../directory/closure-walk.js";
 import type { DirectoryPutter, DirectoryService } from "../directory/service.js";
@@ -53,7 +53,7 @@ export class LocalDirectoryService implements DirectoryService {
 export function readDirectory(table: Table, digest: B3Digest): Directory | undefined {
   const bytes = table.get(digest.bytes);
   if (bytes === undefined) return undefined;
-  if (!B3Digest.of(bytes).equals(digest)) {
+  if (!digest.isOf(bytes)) {
     throw new StoreError(
       "corrupt",
       `Directory ${digest} is damaged: its content does not match its digest`,

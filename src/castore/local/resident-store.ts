@@ -5,7 +5,7 @@
 import { closeSync, openSync, readSync, statfsSync } from "node:fs";
 import { LRUCache } from "lru-cache";
 import { errnoOf, StoreError } from "../../base/errors.js";
-import { B3Digest } from "../digest.js";
+import type { B3Digest } from "../digest.js";
 import type { Directory } from "../directory.js";
 import { damaged, missing, unreadable } from "./blob-errors.js";
 import { decodeRecord } from "./blob-record.js";
@@ -74,7 +74,7 @@ export class ResidentStore implements Disposable {
       return this.#readFile(digest, offset, target, wanted);
     }
     if (record.content.length !== size) throw wrongSize(digest, record.content.length, size);
-    if (!B3Digest.of(record.content).equals(digest)) throw damaged(digest);
+    if (!digest.isOf(record.content)) throw damaged(digest);
     target.set(record.content.subarray(offset, offset + wanted));
     return wanted;
   }

@@ -58,7 +58,8 @@ function isWhole(range: Range | undefined, node: FileNode): boolean {
   return range === undefined || BigInt(range.length) === node.size;
 }
 
-function wrongLength(place: Place, node: FileNode, foundBytes: bigint): StoreError {
+/** Says that the blob of the file at `place` has another length than its node. */
+export function wrongLength(place: Place, node: FileNode, foundBytes: bigint): StoreError {
   return new StoreError(
     "corrupt",
     `Blob ${node.digest}, ${describePlace(place)}, has ${foundBytes} bytes, its node says ${node.size}`,

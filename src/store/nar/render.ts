@@ -5,8 +5,8 @@ import { setImmediate } from "node:timers/promises";
 import { mapOrdered } from "../../base/concurrency.js";
 import type { BlobService, CallOptions, StreamOptions } from "../../castore/blob/service.js";
 import type { DirectoryService } from "../../castore/directory/service.js";
-import type { Node } from "../../castore/node.js";
-import { readFile } from "./file-content.js";
+import type { FileNode, Node } from "../../castore/node.js";
+import { readFile, wrongLength } from "./file-content.js";
 import { type Place, walkTree } from "./walk.js";
 import { NarWriter } from "./writer.js";
 
@@ -16,6 +16,8 @@ const TURN_NODES = 64;
 const LOOK_AHEAD = 16;
 /** Only blobs up to this size are fetched ahead: with {@link LOOK_AHEAD} it bounds the memory used. */
 const LOOK_AHEAD_BLOB_BYTES = 128n * 1024n;
+/** Blobs up to this size are taken from where they are when it is their turn, if that is at hand. */
+const RESIDENT_BYTES = 64n * 1024n;
 
 export interface RenderServices {
   readonly blobs: BlobService;
@@ -66,7 +68,7 @@ export async function* renderNar(
         writer.startFile(place.node.size, place.node.executable);
         if (content !== undefined) {
           for (const piece of content) writer.write(piece);
-        } else {
+        } else if (!writeResident(place, place.node, blobs, writer)) {
           for await (const piece of readFile(place, place.node, blobs, options)) {
             writer.write(piece);
             if (ready.length > 0) yield* ready.splice(0);
@@ -84,13 +86,31 @@ export async function* renderNar(
   yield* ready;
 }
 
-/** The pieces of a small file, `undefined` for anything else. */
+/** Writes the content of a file that is there without waiting; tells whether it was. */
+function writeResident(
+  place: Place,
+  node: FileNode,
+  blobs: BlobService,
+  writer: NarWriter,
+): boolean {
+  if (node.size > RESIDENT_BYTES) return false;
+  const content = blobs.getResident?.(node.digest);
+  if (content === undefined) return false;
+  if (BigInt(content.length) !== node.size) {
+    throw wrongLength(place, node, BigInt(content.length));
+  }
+  writer.write(content, true);
+  return true;
+}
+
+/** The pieces of a small file, `undefined` for anything else, and for what has not to be waited for. */
 async function fetchSmall(
   place: Place,
   blobs: BlobService,
   options: CallOptions & StreamOptions,
 ): Promise<Uint8Array[] | undefined> {
   if (place.node.type !== "file" || place.node.size > LOOK_AHEAD_BLOB_BYTES) return undefined;
+  if (place.node.size <= RESIDENT_BYTES && blobs.getResident !== undefined) return undefined;
   const pieces: Uint8Array[] = [];
   for await (const piece of readFile(place, place.node, blobs, options)) pieces.push(piece);
   return pieces;

@@ -75,16 +75,17 @@ export class NarWriter {
   }
 
   /**
-   * The next part of a file's contents.
+   * The next part of a file's contents. `isShortLived` says that `bytes` will change after this call, and have at
+   * most {@link PIECE_BYTES}.
    *
    * @throws {RangeError} when the file grows longer than announced; nothing of `bytes` is written then.
    */
-  write(bytes: Uint8Array): void {
+  write(bytes: Uint8Array, isShortLived = false): void {
     this.#move("contents", "contents");
     const rest = this.#remainingBytes - BigInt(bytes.length);
     if (rest < 0n) throw this.#wrongLength(`${-rest} bytes more`);
     this.#remainingBytes = rest;
-    if (bytes.length < PASS_THROUGH_BYTES) {
+    if (isShortLived || bytes.length < PASS_THROUGH_BYTES) {
       this.#append(bytes);
     } else {
       this.#flush();

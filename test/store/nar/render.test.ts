@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { BlobReader } from "../../../src/castore/blob/service.js";
+import type { BlobReader, BlobService } from "../../../src/castore/blob/service.js";
 import { B3Digest } from "../../../src/castore/digest.js";
 import type { Directory } from "../../../src/castore/directory.js";
 import { directoryFrom } from "../../../src/castore/directory-codec.js";
@@ -128,6 +128,66 @@ describe("renderNar()", () => {
     });
     const node: Node = { type: "file", digest: absent, size: BigInt(size), executable: false };
     await expect(render(node, services)).rejects.toMatchObject({ code: "corrupt" });
+  });
+
+  describe("of contents that are at hand", () => {
+    /** Gives small contents in one piece of memory, which the next call overwrites. */
+    function residentServices(): MemoryServices {
+      const services = memoryServices();
+      const contents = new Map<string, Buffer>();
+      const memory = Buffer.alloc(70_000);
+      (services.blobs as BlobService).getResident = (digest) => {
+        const content = contents.get(digest.hex);
+        if (content === undefined) return undefined;
+        content.copy(memory.fill(0));
+        return memory.subarray(0, content.length);
+      };
+      const { openWrite, openRead } = services.blobs;
+      services.blobs.openWrite = async () => {
+        const writer = await openWrite.call(services.blobs);
+        const parts: Buffer[] = [];
+        return {
+          write: async (part) => void parts.push(Buffer.from(part)),
+          close: async () => {
+            const content = Buffer.concat(parts);
+            await writer.write(content);
+            const stored = await writer.close();
+            if (content.length <= 65_536) contents.set(stored.digest.hex, content);
+            return stored;
+          },
+          [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),
+        };
+      };
+      services.blobs.openRead = async (digest) => {
+        if (contents.has(digest.hex)) throw new Error("There was no need to open it");
+        return await openRead.call(services.blobs, digest);
+      };
+      return services;
+    }
+
+    it("copies them, whatever their size", async () => {
+      const sizes = [0, 1, 8, 16_383, 16_384, 40_000, 65_535, 65_536, 65_537, 131_072, 200_000];
+      const tree = directory(
+        Object.fromEntries(
+          Array.from({ length: 44 }, (_, index) => [
+            `f${index}`,
+            file(noise(sizes[index % sizes.length] as number, index)),
+          ]),
+        ),
+      );
+      const services = residentServices();
+      const node = await storeTree(tree, services);
+      expect((await render(node, services)).equals(narOf(tree))).toBe(true);
+    });
+
+    it("refuses those whose node says another size", async () => {
+      const services = residentServices();
+      const node = await storeTree(file("Hello World!"), services);
+      await expect(render({ ...node, size: 11n } as Node, services)).rejects.toMatchObject({
+        code: "corrupt",
+        message: expect.stringContaining("has 12 bytes, its node says 11"),
+      });
+    });
   });
 
   it("bounds how deep directories lie inside each other", async () => {
