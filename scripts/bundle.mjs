@@ -1,6 +1,6 @@
 /**
- * From the modules that the compiler wrote to build/ to what is installed: dist/cli/main.js, the program of a thread
- * that serves a mount beside it, and parts that main.js loads when it needs them. Few files are found and read much
+ * From the modules that the compiler wrote to build/ to what is installed: dist/cli/main.js, the programs of
+ * threads beside it, and parts that main.js loads when it needs them. Few files are found and read much
  * sooner than many: docs/decisions/0011-bundle.md.
  */
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
@@ -18,7 +18,7 @@ const external = Object.keys(dependencies)
   .map((name) => new RegExp(`^${name}(/|$)`));
 
 // Each by itself: a thread is ready sooner when all that it needs is in one file of its own.
-for (const [index, name] of ["main", "mount-worker"].entries()) {
+for (const [index, name] of ["main", "mount-worker", "restore-worker"].entries()) {
   await build({
     input: { [name]: `build/cli/${name}.js` },
     platform: "node",

@@ -41,7 +41,7 @@ export function report(times: readonly Times[], context: ReportContext): string 
     "|---|---:|---:|---:|---:|---:|---|",
     ...times.map((each) => row(each, nixStartMs)),
     "",
-    "[Where the time goes](nar-profile.md) explains what is not met.",
+    "[Where the time goes](nar-profile.md).",
     "",
   ].join("\n");
 }

@@ -9,6 +9,7 @@ import { closeSync, openSync } from "node:fs";
 import { prepareForBulk } from "../../build/base/bulk-memory.js";
 import { readInTurn } from "../../build/cli/input.js";
 import { writeAll } from "../../build/cli/output.js";
+import { startRestoreHelper } from "../../build/cli/restore-threads.js";
 import { openServices } from "../../build/cli/services.js";
 import { findObject, parseObjectArgument } from "../../build/cli/store-object.js";
 import { hashTree } from "../../build/store/import/hash-tree.js";
@@ -22,7 +23,7 @@ const services = await openServices({ storeDir: process.argv[2] }, { create: fal
 async function perform(task) {
   if (task.type === "restore") {
     const file = openSync(task.nar);
-    await restoreNar(readInTurn(file), Buffer.from(task.dest));
+    await restoreNar(readInTurn(file), Buffer.from(task.dest), { help: startRestoreHelper });
     closeSync(file);
     return;
   }

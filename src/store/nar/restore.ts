@@ -1,33 +1,35 @@
 /**
  * Unpacking a NAR onto the disk.
- *
- * The calls are synchronous: with promises each of the four that a small file takes would cost more than the
- * kernel's part of it.
  */
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  symlinkSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, constants, mkdirSync, openSync, symlinkSync, unlinkSync } from "node:fs";
 import { abortable } from "../../base/abortable.js";
 import { asBuffer, quoteBytes } from "../../base/bytes.js";
 import { entryPath } from "../../base/entry-path.js";
 import { errnoOf, messageOf, StoreError } from "../../base/errors.js";
 import { removeTree } from "../../base/remove-tree.js";
 import { type NarFile, type NarItem, NarReader, type NarReaderOptions } from "./reader.js";
+import {
+  createFile,
+  FileFailure,
+  makeExecutable,
+  makeFiles,
+  type NewFile,
+  writeFully,
+} from "./restore-files.js";
+import { BATCH_BYTES, type RestoreHelper } from "./restore-helper.js";
 
-const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const OPEN_FOLDER = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_DIRECTORY;
-const EXECUTABLE_BITS = 0o111;
+/** Files up to this size are made many at a time when there is a helper. */
+const SMALL_BYTES = 64 * 1024;
+/** After so many small files, more are to be expected: enough to be worth the start of a thread. */
+const HELP_AFTER = 500;
+/** How many files are given to the helper at once; the folders of all stay open. */
+const BATCH_FILES = 128;
 
 export interface NarRestoreOptions extends NarReaderOptions {
   readonly signal?: AbortSignal;
+  /** Starts a thread that helps, once there are many small files. */
+  readonly help?: () => RestoreHelper;
 }
 
 /**
@@ -45,15 +47,16 @@ export async function restoreNar(
   path: Uint8Array,
   options: NarRestoreOptions = {},
 ): Promise<void> {
-  const restore = new Restore(path);
+  const restore = new Restore(path, options.help);
   await using reader = new NarReader(abortable(source, options.signal), options);
   try {
     for (let item = await reader.next(); item !== undefined; item = await reader.next()) {
       if (item.type === "file") await restore.file(item, reader);
       else restore.take(item);
     }
+    await restore.finish();
   } catch (error) {
-    restore.undo(error);
+    await restore.undo(error);
     throw error;
   } finally {
     restore.close();
@@ -63,16 +66,40 @@ export async function restoreNar(
 interface OpenFolder {
   readonly name: Uint8Array;
   readonly descriptor: number;
+  /** What it lies in; `undefined` for the root. */
+  readonly parent: OpenFolder | undefined;
+  /** How many of its files are in batches: until there are none it stays open. */
+  waitingFiles: number;
+  isLeft: boolean;
 }
+
+/** Small files that are made together. Their contents are in the piece of memory of the same number. */
+interface Batch {
+  readonly memory: 0 | 1;
+  readonly files: NewFile[];
+  /** Where each goes. */
+  readonly folders: OpenFolder[];
+  usedBytes: number;
+}
+
+const newBatch = (memory: 0 | 1): Batch => ({ memory, files: [], folders: [], usedBytes: 0 });
 
 class Restore {
   readonly #root: Buffer;
+  readonly #help: (() => RestoreHelper) | undefined;
   /** What is at the root is ours to remove. */
   #made: "nothing" | "a file" | "a folder" = "nothing";
-  readonly #folders: OpenFolder[] = [];
+  /** The innermost. */
+  #folder: OpenFolder | undefined;
+  #helper: RestoreHelper | undefined;
+  #smallFiles = 0;
+  #gathered = newBatch(0);
+  /** What the helper has been given. */
+  #given = newBatch(1);
 
-  constructor(root: Uint8Array) {
+  constructor(root: Uint8Array, help: (() => RestoreHelper) | undefined) {
     this.#root = asBuffer(root);
+    this.#help = help;
   }
 
   take(item: Exclude<NarItem, NarFile>): void {
@@ -80,13 +107,14 @@ class Restore {
       case "directory":
         this.#guard(item.name, (location) => {
           mkdirSync(location, 0o777);
-          if (this.#folders.length === 0) this.#made = "a folder";
+          if (this.#folder === undefined) this.#made = "a folder";
           const descriptor = openSync(location, OPEN_FOLDER);
-          this.#folders.push({ name: item.name, descriptor });
+          const parent = this.#folder;
+          this.#folder = { name: item.name, descriptor, parent, waitingFiles: 0, isLeft: false };
         });
         break;
       case "directory-end":
-        closeSync((this.#folders.pop() as OpenFolder).descriptor);
+        this.#leave(this.#folder as OpenFolder);
         break;
       case "symlink":
         this.#guard(item.name, (location) => {
@@ -96,20 +124,25 @@ class Restore {
     }
   }
 
-  async file({ name, executable }: NarFile, reader: NarReader): Promise<void> {
+  async file(file: NarFile, reader: NarReader): Promise<void> {
+    if (this.#folder !== undefined && file.size <= SMALL_BYTES) {
+      if (++this.#smallFiles === HELP_AFTER) this.#helper = this.#help?.();
+      if (this.#helper !== undefined) {
+        await this.#gather(file, this.#folder, reader, this.#helper);
+        return;
+      }
+    }
+    const { name, executable } = file;
     const descriptor = this.#guard(name, (location) => {
-      const opened = openSync(location, NEW_FILE, 0o666);
+      const opened = createFile(location);
       this.#madeFile();
       return opened;
     });
     try {
-      if (executable) {
-        this.#guard(name, () =>
-          fchmodSync(descriptor, (fstatSync(descriptor).mode & 0o7777) | EXECUTABLE_BITS),
-        );
-      }
+      if (executable) this.#guard(name, () => makeExecutable(descriptor));
       for (let piece = await reader.read(); piece !== undefined; piece = await reader.read()) {
-        this.#write(name, descriptor, piece);
+        const bytes = piece;
+        this.#guard(name, () => writeFully(descriptor, bytes));
       }
     } finally {
       // A file system may find out only now that there was no room.
@@ -117,14 +150,23 @@ class Restore {
     }
   }
 
-  /** Lets go of the folders that are open. */
+  /** Waits until all files have been made. */
+  async finish(): Promise<void> {
+    this.#makeGathered();
+    await this.#settle();
+  }
+
+  /** Lets go of the folders that are open, and of the helper. */
   close(): void {
-    for (const { descriptor } of this.#folders.splice(0)) closeSync(descriptor);
+    for (const batch of [this.#gathered, this.#given]) this.#release(batch);
+    for (let at = this.#folder; at !== undefined; at = at.parent) closeSync(at.descriptor);
+    this.#helper?.end();
   }
 
   /** Removes what was made, for the reason `failure`. */
-  undo(failure: unknown): void {
-    this.close();
+  async undo(failure: unknown): Promise<void> {
+    // It makes no more files then. What it fails on is no news.
+    await this.#settle().catch(() => {});
     try {
       if (this.#made === "a file") unlinkSync(this.#root);
       if (this.#made === "a folder") removeTree(this.#root);
@@ -138,31 +180,104 @@ class Restore {
     }
   }
 
-  #madeFile(): void {
-    if (this.#folders.length === 0) this.#made = "a file";
+  /** Takes a small file into a batch. Full ones are the helper's, or, while it is busy, made here. */
+  async #gather(
+    { name, executable, size }: NarFile,
+    folder: OpenFolder,
+    reader: NarReader,
+    helper: RestoreHelper,
+  ): Promise<void> {
+    const { files, usedBytes } = this.#gathered;
+    if (files.length === BATCH_FILES || usedBytes + size > BATCH_BYTES) this.#passOn(helper);
+    const batch = this.#gathered;
+    for (let piece = await reader.read(); piece !== undefined; piece = await reader.read()) {
+      helper.contents[batch.memory].set(piece, batch.usedBytes);
+      batch.usedBytes += piece.length;
+    }
+    batch.files.push({ folder: folder.descriptor, name, executable, size });
+    batch.folders.push(folder);
+    folder.waitingFiles++;
   }
 
-  #write(name: Uint8Array, descriptor: number, piece: Uint8Array): void {
-    this.#guard(name, () => {
-      for (let written = 0; written < piece.length; ) {
-        written += writeSync(descriptor, piece, written, piece.length - written);
-      }
-    });
+  #passOn(helper: RestoreHelper): void {
+    if (!this.#attribute(this.#given, () => helper.isIdle)) {
+      this.#makeGathered();
+      return;
+    }
+    this.#release(this.#given);
+    [this.#given, this.#gathered] = [this.#gathered, this.#given];
+    helper.give(this.#given.files, this.#given.memory);
+  }
+
+  #makeGathered(): void {
+    const batch = this.#gathered;
+    const contents = this.#helper?.contents[batch.memory];
+    if (contents !== undefined) this.#attribute(batch, () => makeFiles(batch.files, contents));
+    this.#release(batch);
+  }
+
+  async #settle(): Promise<void> {
+    try {
+      await this.#helper?.settle();
+    } catch (error) {
+      throw this.#failureIn(this.#given, error);
+    }
+  }
+
+  /** What is in `batch` is there, or not wanted any more. */
+  #release(batch: Batch): void {
+    for (const folder of batch.folders.splice(0)) {
+      folder.waitingFiles--;
+      if (folder.isLeft) this.#closeUnused(folder);
+    }
+    batch.files.length = 0;
+    batch.usedBytes = 0;
+  }
+
+  #leave(folder: OpenFolder): void {
+    this.#folder = folder.parent;
+    folder.isLeft = true;
+    this.#closeUnused(folder);
+  }
+
+  #closeUnused(folder: OpenFolder): void {
+    if (folder.waitingFiles === 0) closeSync(folder.descriptor);
+  }
+
+  #madeFile(): void {
+    if (this.#folder === undefined) this.#made = "a file";
   }
 
   /** Runs `make` with the place of `name` in the innermost open folder, and says what it failed on. */
   #guard<T>(name: Uint8Array, make: (location: Buffer) => T): T {
-    const folder = this.#folders.at(-1);
+    const folder = this.#folder;
     try {
       return make(folder === undefined ? this.#root : entryPath(folder.descriptor, name));
     } catch (error) {
-      throw this.#failure(name, error);
+      throw this.#failure(folder, name, error);
     }
   }
 
-  #failure(name: Uint8Array, error: unknown): StoreError {
-    const names = [...this.#folders.slice(1).map((folder) => folder.name), name];
-    const below = this.#folders.length === 0 ? [] : names.flatMap((each) => [SLASH, each]);
+  /** Runs `make`, and says which file of `batch` it failed on. */
+  #attribute<T>(batch: Batch, make: () => T): T {
+    try {
+      return make();
+    } catch (error) {
+      throw this.#failureIn(batch, error);
+    }
+  }
+
+  #failureIn({ files, folders }: Batch, error: unknown): unknown {
+    if (!(error instanceof FileFailure)) return error;
+    const { name } = files[error.index] as NewFile;
+    return this.#failure(folders[error.index], name, error.cause);
+  }
+
+  #failure(folder: OpenFolder | undefined, name: Uint8Array, error: unknown): StoreError {
+    const below: Uint8Array[] = [];
+    for (let at = folder, last = name; at !== undefined; last = at.name, at = at.parent) {
+      below.unshift(SLASH, last);
+    }
     const what = `Cannot restore ${quoteBytes(Buffer.concat([this.#root, ...below]))}`;
     switch (errnoOf(error)) {
       case "EEXIST":

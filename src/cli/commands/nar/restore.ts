@@ -5,6 +5,7 @@ import { readStdin } from "../../input.js";
 import { interruptible } from "../../interruption.js";
 import { createLogger, type LogArguments } from "../../logger.js";
 import { narReaderOptions } from "../../nar-options.js";
+import { startRestoreHelper } from "../../restore-threads.js";
 
 interface RestoreArguments extends LogArguments {
   readonly dest: string;
@@ -26,6 +27,10 @@ export async function handler(options: RestoreArguments): Promise<void> {
   const source = readStdin("A NAR", { transient: true });
   const log = createLogger(options);
   await interruptible((signal) =>
-    restoreNar(source, Buffer.from(resolve(options.dest)), { ...narReaderOptions(log), signal }),
+    restoreNar(source, Buffer.from(resolve(options.dest)), {
+      ...narReaderOptions(log),
+      signal,
+      help: startRestoreHelper,
+    }),
   );
 }
