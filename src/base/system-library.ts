@@ -15,7 +15,8 @@ export interface SystemLibrary<Functions> {
 
 /**
  * Loads the shared library called `file`, such as `libzstd.so.1`, or at that path; `null` is what this process has
- * loaded. `undefined` when it is not on this system, lacks a function, or cannot be called. The caller says what the functions are.
+ * loaded. `undefined` when it is not on this system, lacks a function, or cannot be called. The caller says what the
+ * functions are.
  */
 export function loadSystemLibrary<Functions>(
   file: string | null,

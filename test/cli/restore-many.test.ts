@@ -1,10 +1,13 @@
 /**
  * Restoring many small files, which two threads share.
  */
-import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { closeSync, mkdirSync, openSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
-import { noise } from "../support/bytes.js";
+import { FileFailure } from "../../src/store/nar/restore-files.js";
+import { RestoreHelper } from "../../src/store/nar/restore-helper.js";
+import { bytes, noise } from "../support/bytes.js";
 import { runProgram } from "../support/child.js";
 import { CLI, TestStore } from "../support/cli.js";
 import { expectSameTree } from "../support/manifest.js";
@@ -69,4 +72,27 @@ describe("nar restore of many small files", () => {
       }
     },
   );
+});
+
+test("the other thread tells which file it could not make, also when that is its end", async () => {
+  const program = pathToFileURL(join(dirname(CLI), "restore-worker.js"));
+  const place = temporaryFolder();
+  const folder = openSync(place, "r");
+  const fileCalled = (name: string) => ({ folder, name: bytes(name), executable: false, size: 0 });
+  for (let round = 0; round < 20; round++) {
+    const helper = new RestoreHelper(program);
+    await expect.poll(() => helper.isIdle, { interval: 1 }).toBe(true);
+    helper.give([fileCalled(`${round}`)], 0);
+    await helper.settle();
+    helper.give([fileCalled(`${round}, too`), fileCalled(`${round}`)], 1);
+    const settled = helper.settle().catch((error: unknown) => error);
+    // It has failed and ended before we hear of either.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    const failure: unknown = await settled;
+    expect(failure).toBeInstanceOf(FileFailure);
+    expect(failure).toMatchObject({ index: 1, cause: { code: "EEXIST" } });
+    helper.end();
+  }
+  closeSync(folder);
+  expect(readdirSync(place)).toHaveLength(40);
 });

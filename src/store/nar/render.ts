@@ -8,7 +8,7 @@ import type { DirectoryService } from "../../castore/directory/service.js";
 import type { FileNode, Node } from "../../castore/node.js";
 import { readFile, wrongLength } from "./file-content.js";
 import { type Place, walkTree } from "./walk.js";
-import { NarWriter } from "./writer.js";
+import { NarWriter, PIECE_BYTES } from "./writer.js";
 
 /** After how many nodes others get their turn: what lies in the index is read without any waiting. */
 const TURN_NODES = 64;
@@ -17,7 +17,7 @@ const LOOK_AHEAD = 16;
 /** Only blobs up to this size are fetched ahead: with {@link LOOK_AHEAD} it bounds the memory used. */
 const LOOK_AHEAD_BLOB_BYTES = 128n * 1024n;
 /** Blobs up to this size are taken from where they are when it is their turn, if that is at hand. */
-const RESIDENT_BYTES = 64n * 1024n;
+const RESIDENT_BYTES = BigInt(PIECE_BYTES);
 
 export interface RenderServices {
   readonly blobs: BlobService;

@@ -89,13 +89,15 @@ export class RestoreHelper {
    * @throws {FileFailure} when it could not. @throws {StoreError} `internal` when it ended.
    */
   async settle(): Promise<void> {
+    let isEnded = false;
     while (Atomics.load(this.#state, 0) === BUSY) {
+      // One that fails ends, too: only one that ends while it is busy has not told why.
+      if (isEnded) throw new StoreError("internal", "A thread that makes files has ended");
       const change = Atomics.waitAsync(this.#state, 0, BUSY);
-      const isEnded = await Promise.race([
+      isEnded = await Promise.race([
         Promise.resolve(change.value).then(() => false),
         this.#ended.then(() => true),
       ]);
-      if (isEnded) throw new StoreError("internal", "A thread that makes files has ended");
     }
     if (Atomics.load(this.#state, 0) === FAILED) this.#fail();
   }

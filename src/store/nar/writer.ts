@@ -27,8 +27,8 @@ import {
 /** Takes the next bytes of the NAR. The writer does not change them afterwards. */
 export type NarSink = (bytes: Uint8Array) => void;
 
-/** Size of the pieces in which small parts are gathered for the sink. */
-const PIECE_BYTES = 64 * 1024;
+/** Size of the pieces in which small parts are gathered for the sink. Contents that live shortly fit into one. */
+export const PIECE_BYTES = 64 * 1024;
 /** Contents of this length go to the sink as they are; copying costs more than one more call. */
 const PASS_THROUGH_BYTES = 16 * 1024;
 
