@@ -1,16 +1,23 @@
 /**
  * Memory for messages that are arriving. One may be large, and grpc-js gathers as many at a time as there are
  * calls: so many that they would take more than was set aside are refused.
+ *
+ * What counts is what the pieces keep from being freed. Node cuts the frames of all calls out of what it read
+ * from their connection at once, so that a piece of one call keeps the pieces of others that were given up.
  */
 import { ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
 import { http2StreamOf } from "./http2-stream.js";
 import { refuse } from "./refuse.js";
 
+/** What a piece takes beside its bytes, which may be one. */
+const PIECE_OVERHEAD_BYTES = 256;
+
 export class ArrivingBytes {
   readonly #bytesMax: number;
+  readonly #reads = new Map<ArrayBufferLike, { holders: number }>();
   #bytes = 0;
 
-  /** @param bytesMax for all calls together. */
+  /** @param bytesMax for all calls together; what is put together from the pieces comes on top, once. */
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
   }
@@ -18,38 +25,61 @@ export class ArrivingBytes {
   readonly interceptor: ServerInterceptor = (_method, call) => {
     const stream = http2StreamOf(call);
     if (stream === undefined) return new ServerInterceptingCall(call);
-    /** Of the message that is arriving, and of the one before while its handler has it. */
-    let arriving = 0;
-    let delivered = 0;
-    const release = (): void => {
-      this.#bytes -= arriving + delivered;
-      arriving = delivered = 0;
+    /** What pieces of this call were cut out of, in the order in which it was read. */
+    const held: ArrayBufferLike[] = [];
+    let pieces = 0;
+    let isWhole = false;
+    const release = (kept: number): void => {
+      const released = held.splice(0, held.length - kept);
+      for (const read of released) this.#letGo(read);
+      this.#bytes -= pieces * PIECE_OVERHEAD_BYTES;
+      pieces = 0;
     };
-    const onData = (chunk: Buffer): void => {
-      // More is read when the handler asks for it: it is done with what it had.
-      this.#bytes += chunk.length - delivered;
-      delivered = 0;
-      arriving += chunk.length;
+    const onData = ({ buffer }: Buffer): void => {
+      // grpc-js keeps the pieces of a message until the next one begins, which may be in the last of them.
+      if (isWhole) release(1);
+      isWhole = false;
+      pieces++;
+      this.#bytes += PIECE_OVERHEAD_BYTES;
+      if (held.at(-1) !== buffer) {
+        held.push(buffer);
+        this.#hold(buffer);
+      }
       if (this.#bytes <= this.#bytesMax) return;
       stream.off("data", onData);
-      release();
+      release(0);
       refuse(call, {
         code: status.RESOURCE_EXHAUSTED,
         details: "Too many large messages at once: try again when others have ended",
       });
     };
     stream.on("data", onData);
-    stream.once("close", release);
+    stream.once("close", () => release(0));
     return new ServerInterceptingCall(call, {
       start: (next) =>
         next({
           onReceiveMessage: (message, proceed) => {
-            // Several may have come in one chunk, which is not done with before the last of them.
-            delivered += arriving;
-            arriving = 0;
+            isWhole = true;
             proceed(message);
           },
         }),
     });
   };
+
+  #hold(read: ArrayBufferLike): void {
+    const known = this.#reads.get(read);
+    if (known !== undefined) {
+      known.holders++;
+      return;
+    }
+    this.#reads.set(read, { holders: 1 });
+    this.#bytes += read.byteLength;
+  }
+
+  #letGo(read: ArrayBufferLike): void {
+    const known = this.#reads.get(read);
+    if (known === undefined || --known.holders > 0) return;
+    this.#reads.delete(read);
+    this.#bytes -= read.byteLength;
+  }
 }

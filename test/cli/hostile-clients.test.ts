@@ -22,7 +22,7 @@ import { temporaryFolder } from "../support/temp.js";
 const MIB = 1024 * 1024;
 const { blobs: BLOBS, directories: DIRECTORIES } = serviceDefinitions("tvix");
 /** An idle daemon takes about 110 MiB. */
-const PEAK_MIB_MAX = 768;
+const PEAK_MIB_MAX = 704;
 
 let store: TestStore;
 let daemon: CliServer;

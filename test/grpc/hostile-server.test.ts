@@ -4,7 +4,12 @@
 
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
-import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect as connectHttp2,
+  constants,
+} from "node:http2";
 import { connect as connectSocket, createServer, type Socket } from "node:net";
 import { describe, expect, it, vi } from "vitest";
 import { type BlobService, type CallOptions, putBlob } from "../../src/castore/blob/service.js";
@@ -38,6 +43,14 @@ async function settled(sample: () => number): Promise<number> {
     last = now;
   }
   return last;
+}
+
+/** Resolves when `piece` is under way, or the call has been answered. */
+async function written(call: ClientHttp2Stream, piece: Buffer): Promise<void> {
+  const answered = new AbortController();
+  const sent = new Promise((resolve) => call.write(piece, resolve));
+  await Promise.race([sent, once(call, "response", { signal: answered.signal })]);
+  answered.abort();
 }
 
 /** A blob service with one endless blob that counts what is asked of it. */
@@ -276,6 +289,53 @@ describe("messages", () => {
     expect((await client.upload(BLOBS.Put.path, Array(50).fill(partial))).status).not.toBe(
       "RESOURCE_EXHAUSTED",
     );
+  });
+
+  it("that come a byte per frame are refused for what the frames take", async () => {
+    const { target } = await serve({ arrivingBytesMax: MIB });
+    const session = connectHttp2(`http://${target}`);
+    const call = startCall(session, BLOBS.Put.path);
+    let status: unknown;
+    call.on("response", (headers) => {
+      status = headers["grpc-status"];
+    });
+    call.write(framed(new Uint8Array(0), MIB / 2));
+    for (let sent = 0; sent < 10_000 && status === undefined; sent++) {
+      await written(call, Buffer.from("x"));
+    }
+    expect(status).toBe("8");
+    session.destroy();
+  });
+
+  it("count with what came between their pieces, until they are done with", async () => {
+    const { target } = await serve({ arrivingBytesMax: 3 * MIB });
+    const session = connectHttp2(`http://${target}`);
+    const piece = noise(8 * 1024);
+    const statuses: unknown[] = [];
+    const start = (): ClientHttp2Stream => {
+      const call = startCall(session, BLOBS.Put.path).resume();
+      call.on("response", (headers) => statuses.push(headers["grpc-status"]));
+      call.write(framed(piece, 4 * MIB));
+      return call;
+    };
+    const kept = start();
+    for (let round = 0; round < 25 && statuses.length === 0; round++) {
+      const givenUp = start();
+      for (let sent = 0; sent < 10 && statuses.length === 0; sent++) {
+        givenUp.write(piece);
+        await written(kept, piece);
+      }
+      givenUp.close(constants.NGHTTP2_CANCEL);
+      await once(givenUp, "close");
+    }
+    // Which of the two it is, is chance.
+    await vi.waitUntil(() => statuses.length > 0, PATIENCE);
+    expect(statuses).toEqual(["8"]);
+    session.destroy();
+    const again = new RawClient(target);
+    const answer = await again.upload(BLOBS.Put.path, [encodeBlobChunk(noise(2 * MIB))]);
+    expect(answer.status).toBe("OK");
+    again.close();
   });
 
   it("that come many in one frame are given back when they are done with", async () => {
