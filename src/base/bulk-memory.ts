@@ -1,5 +1,5 @@
 import { setFlagsFromString } from "node:v8";
-import { loadSystemLibrary } from "./system-library.js";
+import { type ForeignFunction, loadSystemLibrary } from "./system-library.js";
 
 /** Memory is asked of the system, and given back to it, when this much is missing, or free. */
 const KEPT_BYTES = 128 * 1024 * 1024;
@@ -7,18 +7,22 @@ const KEPT_BYTES = 128 * 1024 * 1024;
 const HEAP_BUFFER_BYTES_MAX = 32 * 1024 * 1024;
 const M_TRIM_THRESHOLD = -1;
 const M_MMAP_THRESHOLD = -3;
-/** How much of the heap of the C library is to lie on large pages, of which those count that are touched. */
-const LARGE_PAGES_BYTES = 64 * 1024 * 1024;
-/** Small enough to come from the heap, and not to be memory of its own. */
+/**
+ * How much of the heap of the C library is to lie on large pages, of which those count that are touched: this many steps, each
+ * small enough to come from the heap, and not to be memory of its own.
+ */
 const LARGE_PAGES_STEP_BYTES = 8 * 1024 * 1024;
+const LARGE_PAGES_STEPS = 8;
 const PAGE_BYTES = 4096;
 const MADV_HUGEPAGE = 14;
+/** Since Linux 5.14. */
+const MADV_POPULATE_WRITE = 23;
 
 interface Glibc {
   readonly mallopt: (parameter: number, value: number) => number;
   readonly malloc: (size: number) => number | bigint;
   readonly free: (address: number | bigint) => void;
-  readonly madvise: (address: number, length: number, advice: number) => number;
+  readonly madvise: ForeignFunction<[address: number, length: number, advice: number], number>;
 }
 
 const PROTOTYPES = {
@@ -27,6 +31,10 @@ const PROTOTYPES = {
   free: "void free(uint64_t address)",
   madvise: "int madvise(uint64_t address, size_t length, int advice)",
 } as const;
+
+/** Makes one step of the heap memory that is really there; does nothing on an older Linux. */
+let fill: ((step: number, done: () => void) => void) | undefined;
+let filledSteps = 0;
 
 /** On top of what is alive. V8 never lets a heap grow further by itself, and mostly less. */
 const HEAP_GROWING_PERCENT = 300;
@@ -53,11 +61,20 @@ export function prepareForBulk(): void {
 
 /** The heap grows at its end, and stays as long as it was made once. */
 function askForLargePages({ malloc, free, madvise }: Glibc): void {
-  const steps = LARGE_PAGES_BYTES / LARGE_PAGES_STEP_BYTES;
-  const addresses = Array.from({ length: steps }, () => malloc(LARGE_PAGES_STEP_BYTES));
-  for (const address of addresses) {
-    const start = Math.ceil(Number(address) / PAGE_BYTES) * PAGE_BYTES;
-    madvise(start, LARGE_PAGES_STEP_BYTES - PAGE_BYTES, MADV_HUGEPAGE);
-  }
+  const addresses = Array.from({ length: LARGE_PAGES_STEPS }, () => malloc(LARGE_PAGES_STEP_BYTES));
+  const starts = addresses.map((address) => Math.ceil(Number(address) / PAGE_BYTES) * PAGE_BYTES);
+  const length = LARGE_PAGES_STEP_BYTES - PAGE_BYTES;
+  for (const start of starts) madvise(start, length, MADV_HUGEPAGE);
   for (const address of addresses) free(address);
+  fill = (step, done) => madvise.async(starts[step] as number, length, MADV_POPULATE_WRITE, done);
+}
+
+/**
+ * For programs that are prepared, and now know that `bytes` are to be moved: another thread makes as much of the heap memory
+ * that is really there. The system clears it first, which would hold up this thread for a tenth of a second in all.
+ */
+export function expectBulk(bytes: number): void {
+  const steps = Math.min(Math.floor(bytes / LARGE_PAGES_STEP_BYTES), LARGE_PAGES_STEPS);
+  if (fill === undefined || filledSteps >= steps) return;
+  fill(filledSteps++, () => expectBulk(bytes));
 }

@@ -1,6 +1,7 @@
 /**
  * Fetching whole closures before anyone looks at them.
  */
+import { expectBulk } from "../base/bulk-memory.js";
 import { toHex } from "../base/bytes.js";
 import { TaskPool } from "../base/concurrency.js";
 import { StoreError } from "../base/errors.js";
@@ -30,11 +31,12 @@ export async function planPrefetch(
  * @throws {StoreError} the first failure, after those that were under way have ended.
  */
 export async function runPrefetch(
-  { missing }: ClosurePlan,
+  { missing, downloadBytes }: ClosurePlan,
   substitution: SubstitutingPathInfoService,
   onProgress: (progress: Progress) => void,
   { signal }: CallOptions = {},
 ): Promise<void> {
+  expectBulk(downloadBytes);
   const wanted = new Set(missing.map(({ narinfo }) => toHex(narinfo.storePath.hash)));
   let count = 0;
   let bytes = 0;
