@@ -26,6 +26,12 @@ for (const [index, name] of ["main", "mount-worker", "restore-worker"].entries()
     output: {
       dir: "dist",
       format: "cjs",
+      comments: { legal: true, annotation: false, jsdoc: false },
+      minify: {
+        compress: false,
+        mangle: false,
+        codegen: { removeWhitespace: false, asciiOnly: true },
+      },
       cleanDir: index === 0,
       // As deep as the modules they are made of, which look for files of the package from where they are.
       entryFileNames: "cli/[name].js",

@@ -106,7 +106,7 @@ function commandLine(words: readonly string[]): Argv {
     .strict()
     .demandCommand(1, "Say what to do")
     .epilogue(EXIT_CODES)
-    .wrap(helpColumns(words))
+    .wrap(Math.min(isTerminal ? process.stdout.columns : 100, 100))
     .exitProcess(false)
     .locale("en")
     // Its types do not know of plurals.
@@ -115,6 +115,7 @@ function commandLine(words: readonly string[]): Argv {
     .fail((message, error: Error | undefined) => {
       throw error ?? new UsageError(message);
     });
+  withoutHelpMessages(line);
   for (const { usage, summary, load } of COMMANDS) {
     line.command(
       usage,
@@ -131,13 +132,18 @@ function commandLine(words: readonly string[]): Argv {
   );
 }
 
+/** The part of yargs that lies behind its interface and is used here. */
+interface YargsInternals {
+  getInternalMethods(): { getUsageInstance(): { cacheHelpMessage: () => void } };
+}
+
 /**
- * Yargs makes the help of each command, whether it is asked for or not: laying it out takes longer than the rest of
- * reading the command line.
+ * Yargs lays out the help of each command that it runs, for errors to show, which takes longer than the rest of reading
+ * the command line. Our errors name the option instead.
  */
-function helpColumns(words: readonly string[]): number | null {
-  if (!words.some((word) => word.startsWith("--help"))) return null;
-  return Math.min(isTerminal ? process.stdout.columns : 100, 100);
+function withoutHelpMessages(line: Argv): void {
+  const { getUsageInstance } = (line as unknown as YargsInternals).getInternalMethods();
+  getUsageInstance().cacheHelpMessage = () => {};
 }
 
 /** Stands for a lone `-`, which yargs would lose; no argument can hold it. */
