@@ -2,7 +2,7 @@
  * The real Nix on a store in a folder of its own: offline, without a daemon, without touching /nix.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Outcome, runProgram } from "./child.js";
 import { cleanEnvironment } from "./cli.js";
@@ -34,7 +34,11 @@ export class RealNix {
 
   /** @param configuration lines of nix.conf beside the usual ones */
   constructor(configuration = "", folder = temporaryFolder()) {
-    for (const name of ["etc", "home", "root"]) mkdirSync(join(folder, name));
+    for (const name of ["etc", "home"]) mkdirSync(join(folder, name));
+    const state = join(folder, "root", "nix", "var", "nix");
+    for (const name of ["profiles", "gcroots"]) mkdirSync(join(state, name), { recursive: true });
+    // Two that find a new store at once would both make it, and one of them fail.
+    symlinkSync(join(state, "profiles"), join(state, "gcroots", "profiles"));
     writeFileSync(join(folder, "etc", "nix.conf"), `${CONFIGURATION}${configuration}\n`);
     this.#environment = {
       ...cleanEnvironment(),
