@@ -9,6 +9,7 @@ import type { CallOptions } from "../castore/blob/service.js";
 import type { SubstitutingPathInfoService } from "../store/path-info/substituting.js";
 import type { StorePathReference } from "../store/store-path-reference.js";
 import { type ClosurePlan, planClosure, rootOf } from "../store/substitution/closure-plan.js";
+import type { Offer } from "../store/substitution/upstream.js";
 import type { Progress } from "./progress-bar.js";
 
 /** NARs on their way at once: many wait for the disk together, and are written together. */
@@ -47,7 +48,7 @@ export async function runPrefetch(
   });
   const pool = new TaskPool(DOWNLOADS_MAX);
   try {
-    for (const { narinfo } of missing) {
+    for (const { narinfo } of missing.toSorted(largestFirst)) {
       await pool.ready();
       const fetching = pool.run(async () => {
         const found = await substitution.getWhole(narinfo.storePath.hash, signal && { signal });
@@ -63,6 +64,11 @@ export async function runPrefetch(
     stopListening();
   }
   await pool.ready();
+}
+
+/** One that begins last is alone at the end, and uses one processor. */
+function largestFirst(a: Offer, b: Offer): number {
+  return Number(b.narinfo.narSize - a.narinfo.narSize);
 }
 
 function vanished(path: string): StoreError {

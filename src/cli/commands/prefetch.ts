@@ -1,4 +1,5 @@
 import type { Argv } from "yargs";
+import { runAsBatch } from "../../base/batch-threads.js";
 import { interruptible } from "../interruption.js";
 import { JSON_OPTION, STORE_OPTIONS, withEnvironment } from "../options.js";
 import { printJson } from "../output.js";
@@ -45,6 +46,7 @@ export async function handler(options: PrefetchArguments): Promise<void> {
   await using services = await openServices(options, { create: false });
   const { substitution } = services;
   if (substitution === undefined) throw new UsageError("Give a --substituter to fetch from");
+  runAsBatch();
   await interruptible(async (signal) => {
     const plan = await planPrefetch(references, substitution, { signal });
     const total = { count: plan.missing.length, bytes: plan.downloadBytes };

@@ -17,6 +17,9 @@ const FILE_BYTES_MIN = 4 * 1024 * 1024;
 /** All of them together; beyond that downloads begin anew. */
 const SPOOL_BYTES_MAX = 8 * 1024 ** 3;
 const READ_BYTES = 1024 * 1024;
+/** What has come is written so much at a time, or as much as has come in so long. */
+const WRITE_BYTES = 1024 * 1024;
+const WRITE_AFTER_MS = 100;
 const MARK = "nar-";
 const KEY_CHARACTERS = 32;
 
@@ -143,26 +146,47 @@ async function* appending(
   source: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
   let end = length;
+  let unwritten: Uint8Array[] = [];
+  let unwrittenBytes = 0;
+  let timer: NodeJS.Timeout | undefined;
   let lastWrite = Promise.resolve(true);
+  const write = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    const pieces = unwritten;
+    const start = end;
+    end += unwrittenBytes;
+    unwritten = [];
+    unwrittenBytes = 0;
+    // A gap would be worse than an early end.
+    lastWrite = lastWrite.then((isWritten) => isWritten && writeAll(handle, pieces, start));
+  };
   try {
     for await (const piece of source) {
-      // A gap would be worse than an early end.
-      if (await lastWrite) lastWrite = writeAll(handle, piece, end);
-      end += piece.length;
+      unwritten.push(piece);
+      unwrittenBytes += piece.length;
+      timer ??= setTimeout(write, WRITE_AFTER_MS);
+      if (unwrittenBytes >= WRITE_BYTES) {
+        await lastWrite;
+        write();
+      }
       yield piece;
     }
   } finally {
+    write();
     await lastWrite;
   }
 }
 
-async function writeAll(handle: FileHandle, piece: Uint8Array, start: number): Promise<boolean> {
+/** Whether all of `pieces` have been written. */
+async function writeAll(
+  handle: FileHandle,
+  pieces: readonly Uint8Array[],
+  start: number,
+): Promise<boolean> {
+  const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
   try {
-    for (let written = 0; written < piece.length; ) {
-      const rest = piece.length - written;
-      written += (await handle.write(piece, written, rest, start + written)).bytesWritten;
-    }
-    return true;
+    return (await handle.writev(pieces, start)).bytesWritten === bytes;
   } catch {
     return false;
   }
