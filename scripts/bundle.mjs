@@ -18,9 +18,14 @@ const external = Object.keys(dependencies)
   .map((name) => new RegExp(`^${name}(/|$)`));
 
 // Each by itself: a thread is ready sooner when all that it needs is in one file of its own.
-for (const [index, name] of ["main", "mount-worker", "restore-worker"].entries()) {
+const PROGRAMS = {
+  main: "start",
+  "mount-worker": "mount-worker",
+  "restore-worker": "restore-worker",
+};
+for (const [index, [name, module]] of Object.entries(PROGRAMS).entries()) {
   await build({
-    input: { [name]: `build/cli/${name}.js` },
+    input: { [name]: `build/cli/${module}.js` },
     platform: "node",
     external,
     output: {

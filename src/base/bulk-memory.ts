@@ -38,6 +38,8 @@ let filledSteps = 0;
 
 /** On top of what is alive. V8 never lets a heap grow further by itself, and mostly less. */
 const HEAP_GROWING_PERCENT = 300;
+/** Compiled code that is kept, Node's own and ours, is of no use to V8 any more once a flag has changed. */
+const LOADED_AFTER_MS = 400;
 
 /**
  * For programs that move much: makes this process keep the memory that buffers leave behind for the next ones, and
@@ -49,7 +51,8 @@ const HEAP_GROWING_PERCENT = 300;
  *   garbage once for every 15 MB that pass, and a third of the processor's time goes there.
  */
 export function prepareForBulk(): void {
-  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
+  const letHeapGrow = () => setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
+  setTimeout(letHeapGrow, LOADED_AFTER_MS).unref();
   // Other C libraries lack one of them, and it is only about speed.
   const library = loadSystemLibrary<Glibc>(null, PROTOTYPES);
   if (library === undefined) return;

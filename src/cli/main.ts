@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * The command line. Each command is a module of its own that is loaded when it is used: most of the time a
  * short command takes is spent on loading.

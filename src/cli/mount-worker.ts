@@ -1,13 +1,7 @@
 /**
- * A thread that serves a mount: opens the local stores for itself and answers from them until the mount is
- * gone.
+ * What runs first in a thread that serves a mount.
  */
-import { serveWorker } from "../fuse/kernel/serve-worker.js";
-import { createLogger } from "./logger.js";
-import { openProjection } from "./mount-projection.js";
-import type { MountWorkerRecipe } from "./mount-threads.js";
+import { useCompiledCode } from "./compiled-code.js";
 
-void serveWorker(async ({ projection, log }: MountWorkerRecipe) => ({
-  fileSystem: await openProjection(projection),
-  log: createLogger(log),
-}));
+useCompiledCode();
+void import("./mount-thread.js");

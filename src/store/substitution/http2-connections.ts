@@ -2,6 +2,7 @@ import type { ClientHttp2Session } from "node:http2";
 import { isIP } from "node:net";
 import { connect } from "node:tls";
 import { untilAborted } from "../../base/abort.js";
+import { require } from "../../base/require.js";
 import { stalled, transportError } from "./http-failure.js";
 
 /** What a server may send before we have taken it: the 64 KiB that HTTP/2 begins with are little for a long line. */
@@ -87,19 +88,18 @@ export class Http2Connections {
           return;
         }
         // Most caches that are on this machine do without it.
-        import("node:http2").then((http2) => {
-          const session = http2.connect(url.origin, {
-            createConnection: () => socket,
-            settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
-          });
-          session.once("connect", () => session.setLocalWindowSize(WINDOW_BYTES));
-          // Told by the requests that are under way.
-          session.on("error", () => {});
-          // Who waits for an answer has a timer; an idle connection keeps no process.
-          session.unref();
-          socket.off("error", onError);
-          resolve(session);
-        }, reject);
+        const http2 = require("node:http2") as typeof import("node:http2");
+        const session = http2.connect(url.origin, {
+          createConnection: () => socket,
+          settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
+        });
+        session.once("connect", () => session.setLocalWindowSize(WINDOW_BYTES));
+        // Told by the requests that are under way.
+        session.on("error", () => {});
+        // Who waits for an answer has a timer; an idle connection keeps no process.
+        session.unref();
+        socket.off("error", onError);
+        resolve(session);
       });
     });
   }
