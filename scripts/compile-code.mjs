@@ -23,6 +23,7 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { INDEX_LENGTH_BYTES, nodeBuild } from "../build/cli/compiled-code.js";
 
+const RESULT = "dist/compiled-code";
 /** Each command takes a second at most; a build must not wait for ever for one that stands still. */
 const TIMEOUT_MS = 60_000;
 const execFile = promisify(execFileCallback);
@@ -176,8 +177,10 @@ function pack() {
 }
 
 try {
+  // Modules that it has code for would not come to the recorder.
+  rmSync(RESULT, { force: true });
   await runCommands();
-  writeFileSync("dist/compiled-code", pack());
+  writeFileSync(RESULT, pack());
 } finally {
   rmSync(folder, { recursive: true });
 }
