@@ -17,7 +17,7 @@ function resetFlags() {
 }
 
 compileModules((source, filename) => {
-  // The first has to be what a file begins with, the second is for modules only that Node has compiled.
+  // Neither works in a script of ours: `#!` would come behind the wrapper, and V8 forgets who is to answer `import()`.
   if (source.startsWith("#!") || /\bimport\(/.test(source)) return undefined;
   const place = join(folder, codeKey(source));
   const before = existsSync(place) ? readFileSync(place) : undefined;

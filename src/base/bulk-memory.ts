@@ -8,8 +8,8 @@ const HEAP_BUFFER_BYTES_MAX = 32 * 1024 * 1024;
 const M_TRIM_THRESHOLD = -1;
 const M_MMAP_THRESHOLD = -3;
 /**
- * How much of the heap of the C library is to lie on large pages, of which those count that are touched: this many steps, each
- * small enough to come from the heap, and not to be memory of its own.
+ * How much of the heap of the C library is to lie on large pages, of which those count that are touched: this many
+ * steps, each small enough to come from the heap, and not to be memory of its own.
  */
 const LARGE_PAGES_STEP_BYTES = 8 * 1024 * 1024;
 const LARGE_PAGES_STEPS = 8;
@@ -73,8 +73,8 @@ function askForLargePages({ malloc, free, madvise }: Glibc): void {
 }
 
 /**
- * For programs that are prepared, and now know that `bytes` are to be moved: another thread makes as much of the heap memory
- * that is really there. The system clears it first, which would hold up this thread for a tenth of a second in all.
+ * For programs that are prepared, and now know that `bytes` are to be moved: another thread makes as much of the heap
+ * memory that is really there. The system clears it first, which would hold up this thread for a tenth of a second.
  */
 export function expectBulk(bytes: number): void {
   const steps = Math.min(Math.floor(bytes / LARGE_PAGES_STEP_BYTES), LARGE_PAGES_STEPS);
