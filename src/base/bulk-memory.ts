@@ -1,5 +1,5 @@
-import { setFlagsFromString } from "node:v8";
 import { type ForeignFunction, loadSystemLibrary } from "./system-library.js";
+import { setFlagWhenLoaded } from "./v8-flags.js";
 
 /** Memory is asked of the system, and given back to it, when this much is missing, or free. */
 const KEPT_BYTES = 128 * 1024 * 1024;
@@ -38,8 +38,6 @@ let filledSteps = 0;
 
 /** On top of what is alive. V8 never lets a heap grow further by itself, and mostly less. */
 const HEAP_GROWING_PERCENT = 300;
-/** Compiled code that is kept, Node's own and ours, is of no use to V8 any more once a flag has changed. */
-const LOADED_AFTER_MS = 400;
 
 /**
  * For programs that move much: makes this process keep the memory that buffers leave behind for the next ones, and
@@ -51,8 +49,7 @@ const LOADED_AFTER_MS = 400;
  *   garbage once for every 15 MB that pass, and a third of the processor's time goes there.
  */
 export function prepareForBulk(): void {
-  const letHeapGrow = () => setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
-  setTimeout(letHeapGrow, LOADED_AFTER_MS).unref();
+  setFlagWhenLoaded(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
   // Other C libraries lack one of them, and it is only about speed.
   const library = loadSystemLibrary<Glibc>(null, PROTOTYPES);
   if (library === undefined) return;

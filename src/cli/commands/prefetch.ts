@@ -1,5 +1,5 @@
 import type { Argv } from "yargs";
-import { runAsBatch } from "../../base/batch-threads.js";
+import { runAsBatch } from "../../base/run-as-batch.js";
 import { interruptible } from "../interruption.js";
 import { JSON_OPTION, STORE_OPTIONS, withEnvironment } from "../options.js";
 import { printJson } from "../output.js";

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { runAsBatch } from "../../src/base/batch-threads.js";
+import { runAsBatch } from "../../src/base/run-as-batch.js";
 
 /** Of each thread of this process: field 41 of its `stat`, the name of which may hold anything. */
 function policies(): number[] {
