@@ -3,7 +3,7 @@ import { equalBytes } from "../../base/bytes.js";
 import { compress, type WritableCompression } from "../../base/compression/compress.js";
 import { isStoreError, StoreError } from "../../base/errors.js";
 import type { AddOptions, CopyTarget, Moved } from "../copy/target.js";
-import { NarHasher } from "../nar/hasher.js";
+import { HashedNar } from "../nar/hashed-nar.js";
 import { type RenderServices, renderNar } from "../nar/render.js";
 import { narinfoFromPathInfo } from "../narinfo/conversion.js";
 import { formatNarinfo, type Narinfo } from "../narinfo/narinfo.js";
@@ -105,14 +105,13 @@ async function* checkedNar(
   signal: AbortSignal,
   onBytes: (count: number) => void,
 ): AsyncGenerator<Uint8Array> {
-  const hasher = new NarHasher();
-  for await (const piece of renderNar(node, source, { signal })) {
+  const nar = new HashedNar(renderNar(node, source, { signal }));
+  for await (const piece of nar) {
     signal.throwIfAborted();
-    hasher.update(piece);
     onBytes(piece.length);
     yield piece;
   }
-  const nar = hasher.finish();
-  if (nar.narSize === narSize && equalBytes(nar.narSha256, narSha256)) return;
+  const found = nar.finish();
+  if (found.narSize === narSize && equalBytes(found.narSha256, narSha256)) return;
   throw new StoreError("corrupt", `The content of ${storePath} does not have its NAR hash`);
 }

@@ -6,7 +6,8 @@ import { abortable } from "../../base/abortable.js";
 import type { BlobWriter, StoredBlob } from "../../castore/blob/service.js";
 import type { Node } from "../../castore/node.js";
 import { type TreeSink, TreeUpload } from "../../castore/tree-upload.js";
-import { type NarHash, NarHasher } from "./hasher.js";
+import { HashedNar } from "./hashed-nar.js";
+import type { NarHash } from "./hasher.js";
 import { type NarItem, NarReader, type NarReaderOptions } from "./reader.js";
 
 /** What a tree was stored as. */
@@ -35,16 +36,16 @@ export async function ingestNar(
   options: NarIngestOptions = {},
 ): Promise<IngestedTree> {
   const { signal, onFile } = options;
-  const hasher = new NarHasher();
+  const nar = new HashedNar(abortable(source, signal));
   const tree = new TreeUpload(targets, signal === undefined ? {} : { signal });
   try {
-    await using reader = new NarReader(hashed(abortable(source, signal), hasher), options);
+    await using reader = new NarReader(nar, options);
     for (let item = await reader.next(); item !== undefined; item = await reader.next()) {
       await tree.ready();
       await store(item, tree, reader, onFile);
     }
     const node = await tree.finish();
-    return { node, ...hasher.finish() };
+    return { node, ...nar.finish() };
   } finally {
     await tree.settle();
   }
@@ -73,18 +74,17 @@ async function store(
   }
 }
 
+/** Gets each piece while the one before is written. */
 async function copyContents(reader: NarReader, writer: BlobWriter): Promise<void> {
-  for (let piece = await reader.read(); piece !== undefined; piece = await reader.read()) {
-    await writer.write(piece);
-  }
-}
-
-async function* hashed(
-  source: AsyncIterable<Uint8Array>,
-  hasher: NarHasher,
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of source) {
-    hasher.update(chunk);
-    yield chunk;
+  let written = Promise.resolve();
+  try {
+    for (let piece = await reader.read(); piece !== undefined; piece = await reader.read()) {
+      await written;
+      written = writer.write(piece);
+      // It may fail while nobody waits for it.
+      written.catch(() => {});
+    }
+  } finally {
+    await written;
   }
 }
