@@ -21,12 +21,20 @@ export interface BlobSink {
   adopt(digest: B3Digest, size: number, uploadPath: string): Promise<void>;
 }
 
+/** So much is left to the system before the disk is set to work: then little is left to wait for at the end. */
+const SYNC_BYTES = 16 * 1024 * 1024;
+
 interface Upload {
   readonly path: string;
   readonly handle: FileHandle;
   readonly hasher: B3Hasher;
-  /** Bytes appended; the file may be shorter until it is finished. */
+  /** Bytes appended. */
   length: number;
+  /** Bytes of the file: less than that while all after it is zeros. */
+  fileLength: number;
+  /** Bytes appended when the last sync began, and whether it and those before it are done. */
+  syncedLength: number;
+  synced: Promise<void>;
 }
 
 export class LocalBlobWriter implements BlobWriter {
@@ -70,7 +78,14 @@ export class LocalBlobWriter implements BlobWriter {
   async #append(bytes: Uint8Array): Promise<void> {
     if (this.#upload === undefined) {
       const file = await createUploadFile(this.#sink.uploadFolder);
-      this.#upload = { ...file, hasher: new B3Hasher(), length: 0 };
+      this.#upload = {
+        ...file,
+        hasher: new B3Hasher(),
+        length: 0,
+        fileLength: 0,
+        syncedLength: 0,
+        synced: Promise.resolve(),
+      };
       for (const part of this.#parts) await this.#append(part);
       this.#parts = [];
     }
@@ -83,6 +98,12 @@ export class LocalBlobWriter implements BlobWriter {
       const rest = bytes.length - written;
       written += (await upload.handle.write(bytes, written, rest, start + written)).bytesWritten;
     }
+    upload.fileLength = start + bytes.length;
+    if (upload.length - upload.syncedLength < SYNC_BYTES) return;
+    upload.syncedLength = upload.length;
+    upload.synced = upload.synced.then(() => upload.handle.datasync());
+    // Whoever closes the blob is told of a failure.
+    upload.synced.catch(() => {});
   }
 
   async #publish(): Promise<StoredBlob> {
@@ -100,7 +121,8 @@ export class LocalBlobWriter implements BlobWriter {
       if (await this.#sink.has(digest)) {
         await this.#discard();
       } else {
-        await upload.handle.truncate(size);
+        await upload.synced;
+        if (upload.fileLength < size) await upload.handle.truncate(size);
         await upload.handle.datasync();
         await this.#sink.adopt(digest, size, upload.path);
         this.#upload = undefined;
@@ -117,6 +139,7 @@ export class LocalBlobWriter implements BlobWriter {
     const upload = this.#upload;
     if (upload === undefined) return;
     this.#upload = undefined;
+    await upload.synced.catch(() => {});
     await upload.handle.close();
     await unlink(upload.path).catch(() => {});
   }

@@ -10,11 +10,15 @@ import { errnoOf } from "../../base/errors.js";
 /** Long enough for any upload, and for processes whose numbers this one cannot see (containers). */
 const ABANDONED_AFTER_MS = 24 * 60 * 60 * 1000;
 
+/** What tells the uploads of this thread from those of others. */
+const series = randomBytes(8).toString("hex");
+let uploads = 0;
+
 /** Creates a new upload file, open for writing, that no other process can be writing. */
 export async function createUploadFile(
   folder: string,
 ): Promise<{ readonly path: string; readonly handle: FileHandle }> {
-  const path = join(folder, ownUploadName(randomBytes(8).toString("hex")));
+  const path = join(folder, ownUploadName(`${series}-${uploads++}`));
   return { path, handle: await open(path, "wx", 0o444) };
 }
 
