@@ -3,7 +3,7 @@
  * libfuse's helper do both. What the kernel asks from then on waits in the descriptor, INIT first, so nothing needs
  * to be served yet.
  */
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync } from "node:fs";
 import { errnoOf, messageOf, StoreError } from "../../base/errors.js";
 import { libc } from "../../base/libc.js";
 import { MOUNT_SOURCE, MOUNT_TYPE } from "../engine.js";
@@ -26,7 +26,7 @@ const DEFAULT_PERMISSIONS = "default_permissions";
  * the caller's to close; the mount is dead from then on, and stays until it is unmounted.
  *
  * @throws {StoreError} `unsupported` when a program, library or device is missing, `permission-denied`
- *   when the device may not be opened, `unavailable` with the reason when mounting fails.
+ *   when the device may not be opened or mounting is forbidden, `unavailable` with the reason when it fails otherwise.
  *   Then nothing is mounted, unless the helper did not end in time.
  */
 export async function mountDevice({ mountPoint, allowOther }: DeviceMountOptions): Promise<number> {
@@ -45,10 +45,34 @@ function mountAsRoot(mountPoint: string, options: readonly string[]): number {
     const data = [...connection, ...options].join(",");
     const { mount, lastError } = libc();
     if (mount(MOUNT_SOURCE, mountPoint, MOUNT_TYPE, flags, data) === 0) return descriptor;
-    throw new StoreError("unavailable", `Cannot mount at ${mountPoint}: ${lastError()}`);
+    throw mountFailure(mountPoint, lastError(), appArmorProfile());
   } catch (error) {
     closeSync(descriptor);
     throw error;
+  }
+}
+
+/**
+ * Why mount(2) failed with `reason`, a Node error code, and what to do about it.
+ *
+ * @param profile of AppArmor, that this process is held to: `docker-default (enforce)`. Docker's forbids to mount to
+ *   those with CAP_SYS_ADMIN, too, which the kernel reports as EACCES.
+ */
+export function mountFailure(mountPoint: string, reason: string, profile: string): StoreError {
+  const what = `Cannot mount at ${mountPoint}: ${reason}`;
+  if (reason !== "EACCES") return new StoreError("unavailable", what);
+  const hint = profile.endsWith("(enforce)")
+    ? `. The AppArmor profile ${profile} may forbid it: start the container with --security-opt apparmor=unconfined`
+    : "";
+  return new StoreError("permission-denied", `${what}${hint}`);
+}
+
+/** Empty where there is none. */
+function appArmorProfile(): string {
+  try {
+    return readFileSync("/proc/self/attr/current", "utf8").trim();
+  } catch {
+    return "";
   }
 }
 
