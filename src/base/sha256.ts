@@ -67,10 +67,12 @@ class AsideHash implements BulkHash {
 
   /** Whether there was room beside all that is under way already. */
   #updateAside(bytes: Uint8Array): Promise<boolean> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      const done = (error: unknown): void => (error ? reject(error) : resolve(true));
       try {
-        this.#openSsl.SHA256_Update.async(this.#state, bytes, bytes.length, () => resolve(true));
+        this.#openSsl.SHA256_Update.async(this.#state, bytes, bytes.length, done);
       } catch {
+        // The binding takes so many calls at once, and no more.
         resolve(false);
       }
     });

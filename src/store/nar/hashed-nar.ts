@@ -20,6 +20,8 @@ export class HashedNar implements AsyncIterable<Uint8Array> {
       for await (const piece of this.#source) {
         await hashed;
         hashed = this.#hash.update(piece);
+        // It may fail while nobody waits for it.
+        hashed.catch(() => {});
         this.#size += BigInt(piece.length);
         yield piece;
       }
