@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type ForeignFunction, loadSystemLibrary, type SystemLibrary } from "./system-library.js";
+import { type ForeignFunction, lazySystemLibrary } from "./system-library.js";
 
 /** SHA-256 of much that comes in pieces. */
 export interface BulkHash {
@@ -34,12 +34,12 @@ const PROTOTYPES = {
   SHA256_Final: "int SHA256_Final(void *digest, void *state)",
 } as const;
 
-let library: { readonly found: SystemLibrary<OpenSsl> | undefined } | undefined;
+const openSsl = lazySystemLibrary<OpenSsl>(null, PROTOTYPES);
 
 /** With the OpenSSL that Node brings along; `portable`, or where it cannot be called, on this thread alone. */
 export function bulkSha256({ portable = false } = {}): BulkHash {
-  library ??= { found: loadSystemLibrary<OpenSsl>(null, PROTOTYPES) };
-  if (library.found !== undefined && !portable) return new AsideHash(library.found.functions);
+  const library = portable ? undefined : openSsl();
+  if (library !== undefined) return new AsideHash(library.functions);
   const hash = createHash("sha256");
   return { update: async (bytes) => void hash.update(bytes), digest: () => hash.digest() };
 }

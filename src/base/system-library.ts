@@ -37,3 +37,15 @@ export function loadSystemLibrary<Functions>(
     return undefined;
   }
 }
+
+/** As {@link loadSystemLibrary}, for what is asked for often: what is returned loads it once, when it is first called. */
+export function lazySystemLibrary<Functions>(
+  file: string | null,
+  prototypes: Readonly<Record<keyof Functions & string, string>>,
+): () => SystemLibrary<Functions> | undefined {
+  let loaded: { readonly library: SystemLibrary<Functions> | undefined } | undefined;
+  return () => {
+    loaded ??= { library: loadSystemLibrary<Functions>(file, prototypes) };
+    return loaded.library;
+  };
+}

@@ -1,5 +1,5 @@
 import { StoreError } from "../errors.js";
-import { type ForeignFunction, loadSystemLibrary, type SystemLibrary } from "../system-library.js";
+import { type ForeignFunction, lazySystemLibrary, type SystemLibrary } from "../system-library.js";
 import { damaged, truncated } from "./damage.js";
 import type { Step, SystemDecoder } from "./system-decoder.js";
 
@@ -40,17 +40,17 @@ const REASONS: Readonly<Record<number, string>> = {
 /** A dictionary is most of what a decoder needs; this is the rest. */
 const DECODER_BYTES = 2 * 1024 * 1024;
 
-let library: { readonly found: SystemLibrary<Lzma> | undefined } | undefined;
+const liblzma = lazySystemLibrary<Lzma>("liblzma.so.5", PROTOTYPES);
 
 /** The decoder of liblzma; `undefined` when this system has none. */
 export function openSystemXz(windowBytesMax: number): SystemDecoder | undefined {
-  library ??= { found: loadSystemLibrary<Lzma>("liblzma.so.5", PROTOTYPES) };
-  if (library.found === undefined) return undefined;
+  const library = liblzma();
+  if (library === undefined) return undefined;
   const stream = Buffer.alloc(STREAM_BYTES);
   const memoryMax = BigInt(windowBytesMax + DECODER_BYTES);
-  const { lzma_stream_decoder } = library.found.functions;
+  const { lzma_stream_decoder } = library.functions;
   if (lzma_stream_decoder(stream, memoryMax, CONCATENATED) !== OK) return undefined;
-  return new XzDecoder(library.found, stream, windowBytesMax);
+  return new XzDecoder(library, stream, windowBytesMax);
 }
 
 class XzDecoder implements SystemDecoder {

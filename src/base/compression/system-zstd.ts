@@ -1,5 +1,5 @@
 import { StoreError } from "../errors.js";
-import { type ForeignFunction, loadSystemLibrary, type SystemLibrary } from "../system-library.js";
+import { type ForeignFunction, lazySystemLibrary, type SystemLibrary } from "../system-library.js";
 import { damaged, trailing, truncated } from "./damage.js";
 import type { Step, SystemDecoder } from "./system-decoder.js";
 
@@ -31,14 +31,14 @@ const BUFFER_BYTES = 24;
 const SIZE_AT = 8;
 const POSITION_AT = 16;
 
-let library: { readonly found: SystemLibrary<Zstd> | undefined } | undefined;
+const libzstd = lazySystemLibrary<Zstd>("libzstd.so.1", PROTOTYPES);
 
 /** The decoder of libzstd, which checks checksums as well; `undefined` when this system has none. */
 export function openSystemZstd(windowBytesMax: number): SystemDecoder | undefined {
-  library ??= { found: loadSystemLibrary<Zstd>("libzstd.so.1", PROTOTYPES) };
-  const context = library.found?.functions.ZSTD_createDCtx() ?? undefined;
-  if (library.found === undefined || context === undefined) return undefined;
-  return new ZstdDecoder(library.found, context, windowBytesMax);
+  const library = libzstd();
+  const context = library?.functions.ZSTD_createDCtx() ?? undefined;
+  if (library === undefined || context === undefined) return undefined;
+  return new ZstdDecoder(library, context, windowBytesMax);
 }
 
 class ZstdDecoder implements SystemDecoder {
