@@ -4,18 +4,25 @@
  * sooner than many: docs/decisions/0011-bundle.md.
  */
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { build } from "rolldown";
 
 /**
- * Loaded by every command or there as ES modules only, and nothing but JavaScript. All other packages stay where they
- * are installed.
+ * Loaded by every command or there as ES modules only, and nothing but JavaScript, or all but one addon. All other
+ * packages stay where they are installed.
  */
-const BUNDLED = ["yargs", "lru-cache", "mime"];
+const BUNDLED = ["yargs", "lru-cache", "mime", "lmdb"];
 
 const { dependencies } = JSON.parse(readFileSync("package.json", "utf8"));
 const external = Object.keys(dependencies)
   .filter((name) => !BUNDLED.includes(name))
   .map((name) => new RegExp(`^${name}(/|$)`));
+
+/** LMDB's addon is found in our own way. It is given bytes only: what packs other values for it does without an addon. */
+const ADDONS = {
+  "node-gyp-build-optional-packages": resolve("build/castore/local/lmdb-addon.js"),
+  msgpackr: resolve("node_modules/msgpackr/index.js"),
+};
 
 // By name, the module that runs first. Each by itself: a thread is ready sooner when all that it needs is in one file.
 const PROGRAMS = {
@@ -28,6 +35,9 @@ for (const [index, [name, module]] of Object.entries(PROGRAMS).entries()) {
     input: { [name]: `build/cli/${module}.js` },
     platform: "node",
     external,
+    resolve: { alias: ADDONS },
+    // LMDB's package has one, for its keys.
+    checks: { eval: false },
     output: {
       dir: "dist",
       format: "cjs",

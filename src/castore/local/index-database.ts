@@ -8,13 +8,10 @@
  */
 import { realpathSync } from "node:fs";
 import { join } from "node:path";
-import type { Database, RootDatabase } from "lmdb";
+import { type Database, open, type RootDatabase } from "lmdb";
 import { messageOf, StoreError } from "../../base/errors.js";
-import { require } from "../../base/require.js";
 import { IndexRoom, requireRoomForIndex } from "./index-room.js";
 import { MappedMemory } from "./mapped-memory.js";
-
-const { open } = require("lmdb") as typeof import("lmdb");
 
 /** Address space, not disk: the file grows with its content. */
 const MAP_BYTES = 2 ** 40;
