@@ -25,7 +25,7 @@ import { MountFetch, type MountFetchOptions, type MountWant } from "./mount-fetc
 import { type ProjectionRecipe, projectionOf } from "./mount-projection.js";
 import { planPrefetch, runPrefetch } from "./prefetch.js";
 import { ProgressBar } from "./progress-bar.js";
-import { type LocalStores, openFarServices, openLocalStores } from "./services.js";
+import { contentStoreOf, type LocalStores, openFarServices, openLocalStores } from "./services.js";
 import { type Serving, startServing } from "./serving.js";
 import { parsePathArgument } from "./store-object.js";
 import { UsageError } from "./usage-error.js";
@@ -119,7 +119,9 @@ function servicesOf(
 ): StoreServices & ServedStore {
   const far = fetch?.services;
   const { index } = stores.pathInfos;
+  const content = contentStoreOf(stores, far);
   return {
+    stageTree: content && (() => content.stageTree()),
     nars: new LocalNarRecords(index),
     uploads: arePathInfosRemote ? undefined : new LocalUploadRecords(index),
     blobs: far?.blobs ?? stores.blobs.blobs,

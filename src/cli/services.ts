@@ -150,8 +150,7 @@ export async function openFarServices(
   const pathInfos = isRemote(addresses.pathInfos)
     ? remote?.pathInfos(addresses.pathInfos)
     : undefined;
-  const hasLocalContent = blobs === undefined && directories === undefined;
-  const content = hasLocalContent && near.blobs === near.directories ? near.blobs : undefined;
+  const content = contentStoreOf(near, { blobs, directories });
   const targets = {
     blobs: blobs ?? near.blobs.blobs,
     directories: directories ?? near.directories.directories,
@@ -171,6 +170,15 @@ export async function openFarServices(
       remote?.close();
     },
   };
+}
+
+/** The store of blobs and directories, where both are in one that nothing stands behind. */
+export function contentStoreOf(
+  near: LocalStores,
+  far: Pick<FarServices, "blobs" | "directories"> | undefined,
+): LocalStore | undefined {
+  const isHere = far?.blobs === undefined && far?.directories === undefined;
+  return isHere && near.blobs === near.directories ? near.blobs : undefined;
 }
 
 async function remoteServices(addresses: Addresses): Promise<RemoteServices | undefined> {

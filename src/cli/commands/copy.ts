@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Argv } from "yargs";
 import { prepareForBulk } from "../../base/bulk-memory.js";
 import { messageOf, StoreError } from "../../base/errors.js";
+import { runAsBatch } from "../../base/run-as-batch.js";
 import { CacheFolder } from "../../store/binary-cache/cache-folder.js";
 import { CacheTarget } from "../../store/binary-cache/cache-target.js";
 import { closureOf } from "../../store/closure.js";
@@ -101,6 +102,7 @@ interface Ends {
 export async function handler(options: CopyArguments): Promise<void> {
   checkArguments(options);
   prepareForBulk();
+  runAsBatch();
   const references = options.paths.map(parsePathArgument);
   const results = await interruptible(async (signal) => {
     const ends = { options, references, signal };

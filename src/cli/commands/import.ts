@@ -2,6 +2,7 @@ import { basename, resolve } from "node:path";
 import type { Argv } from "yargs";
 import { prepareForBulk } from "../../base/bulk-memory.js";
 import { StoreError } from "../../base/errors.js";
+import { runAsBatch } from "../../base/run-as-batch.js";
 import { countTree } from "../../store/import/count-tree.js";
 import { importTree } from "../../store/import/import-tree.js";
 import type { PathInfoService } from "../../store/path-info/service.js";
@@ -80,6 +81,7 @@ export async function handler(options: ImportArguments): Promise<void> {
   const key =
     options.secretKeyFile === undefined ? undefined : readSecretKeyFile(options.secretKeyFile);
   prepareForBulk();
+  runAsBatch();
   await using services = await openServices(options, { create: true });
   const pathInfos = key ? new SigningPathInfoService(services.pathInfos, key) : services.pathInfos;
   const candidates = await candidatesFrom(options.references, listed, pathInfos);

@@ -2,6 +2,7 @@
  * Many store paths on their way, in an order that leaves no hole whenever it is interrupted.
  */
 import { setMaxListeners } from "node:events";
+import { expectBulk } from "../../base/bulk-memory.js";
 import { mapOrdered, TaskPool } from "../../base/concurrency.js";
 import { StoreError } from "../../base/errors.js";
 import type { StorePath } from "../store-path.js";
@@ -61,6 +62,7 @@ export async function runTransfers(
     if (!isPresent) missing.push(transfer);
   }
   observer.onPlan(missing);
+  expectBulk(missing.reduce((bytes, { narSize }) => bytes + Number(narSize ?? 0n), 0));
 
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
