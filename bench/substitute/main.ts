@@ -29,6 +29,10 @@ process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 process.on("SIGINT", () => process.exit(130));
 process.on("SIGTERM", () => process.exit(143));
 
+say("Making local files");
+const localTree = join(folder, "local");
+const filesMs = { disk: makeFiles(localTree), memory: makeFilesInMemory() };
+
 say("Building the closure");
 const [secret, known] = [join(folder, "secret"), join(folder, "public")];
 const builder = new Nix(join(folder, "builder"));
@@ -75,6 +79,7 @@ const text = report(measured, local, {
   nixVersion: run("nix", ["--version"]).trim(),
   rounds: ROUNDS,
   cpuPressure: cpuPressure(),
+  filesMs,
 });
 mkdirSync(inRepository("docs/bench"), { recursive: true });
 writeFileSync(inRepository("docs/bench/substitute.md"), text);
@@ -110,15 +115,29 @@ function bytesSent(): number {
   return lines.reduce((sum, line) => sum + Number(line.split(" ")[0]), 0);
 }
 
-async function measureLocalReads(): Promise<LocalReads> {
-  const tree = join(folder, "local");
+/** Makes {@link LOCAL_FILES} of a few kilobytes and tells how many milliseconds it took. */
+function makeFiles(tree: string): number {
+  const start = performance.now();
   for (let index = 0; index < LOCAL_FILES; index++) {
     const inside = join(tree, `${index % 50}`);
     if (index < 50) mkdirSync(inside, { recursive: true });
     writeFileSync(join(inside, `${index}`), `${index}`.repeat(500));
   }
+  return performance.now() - start;
+}
+
+function makeFilesInMemory(): number {
+  const inMemory = mkdtempSync("/dev/shm/tvix-store-bench-");
+  try {
+    return makeFiles(inMemory);
+  } finally {
+    rmSync(inMemory, { recursive: true });
+  }
+}
+
+async function measureLocalReads(): Promise<LocalReads> {
   const store = join(folder, "local-store");
-  const storePath = run(process.execPath, [CLI, "import", "--store-dir", store, tree]).trim();
+  const storePath = run(process.execPath, [CLI, "import", "--store-dir", store, localTree]).trim();
   await using silent = await startSilentServer();
   const result: LocalReads = { files: LOCAL_FILES, off: [], on: [] };
   for (let round = -1; round < ROUNDS; round++) {
