@@ -20,7 +20,19 @@ const PROCESSES_MAX = 1024;
 const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 const BATCH_WAIT_MS_MAX = 50;
 
-const TABLE_ATTEMPTS_MAX = 3;
+/** Of docs/formats.md. */
+const TABLES = [
+  "directories",
+  "blobs",
+  "path-infos",
+  "nars",
+  "nar-hashes",
+  "nar-files",
+  "cache-files",
+  "narinfos",
+  "meta",
+];
+const ATTEMPTS_MAX = 3;
 
 const EIO = 5;
 
@@ -35,7 +47,7 @@ export class IndexDatabase {
   readonly #environment: RootDatabase<Buffer, Buffer>;
   readonly #memory: MappedMemory;
   readonly #room: IndexRoom;
-  readonly #tables = new Map<string, Table>();
+  readonly #tables: ReadonlyMap<string, Table>;
   #queue: Write[] = [];
   #queuedBytes = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -49,6 +61,12 @@ export class IndexDatabase {
     this.#memory = new MappedMemory(file);
     const { pageSize } = environment.getStats() as { pageSize: number };
     this.#room = new IndexRoom(file, pageSize);
+    this.#tables = new Map(
+      openDatabases(environment).map(([name, database]) => [
+        name,
+        new Table(database, this.#memory, this.#room),
+      ]),
+    );
   }
 
   /** @throws {StoreError} `unavailable` when the environment cannot be opened. */
@@ -76,31 +94,11 @@ export class IndexDatabase {
     }
   }
 
-  /**
-   * The table called `name`, made when it is not there yet.
-   *
-   * @throws {StoreError} `unavailable` when it cannot be.
-   */
+  /** One of {@link TABLES}. */
   table(name: string): Table {
-    let table = this.#tables.get(name);
-    if (table === undefined) {
-      table = new Table(this.#openTable(name), this.#memory, this.#room);
-      this.#tables.set(name, table);
-    }
+    const table = this.#tables.get(name);
+    if (table === undefined) throw new TypeError(`The index has no table ${name}`);
     return table;
-  }
-
-  #openTable(name: string): Database<Buffer, Buffer> {
-    const options = { name, keyEncoding: "binary", encoding: "binary" } as const;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return this.#environment.openDB<Buffer, Buffer>(options);
-      } catch (error) {
-        // Where several processes make the tables of a new index in the same moment, LMDB has been seen to give up
-        // a transaction of one of them, once in many thousands. The next begins with what the others have made.
-        if (attempt === TABLE_ATTEMPTS_MAX) throw commitFailure(error);
-      }
-    }
   }
 
   /**
@@ -228,6 +226,26 @@ export class Table {
   get count(): number {
     const { entryCount } = this.#database.getStats() as { entryCount: number };
     return entryCount;
+  }
+}
+
+/** The tables of `environment`, by name. Those that are not there yet are made in one commit. */
+function openDatabases(
+  environment: RootDatabase<Buffer, Buffer>,
+): (readonly [string, Database<Buffer, Buffer>])[] {
+  const encodings = { keyEncoding: "binary", encoding: "binary" } as const;
+  const openAll = () =>
+    TABLES.map(
+      (name) => [name, environment.openDB<Buffer, Buffer>({ name, ...encodings })] as const,
+    );
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return environment.transactionSync(openAll);
+    } catch (error) {
+      // Where several processes make the tables of a new index in the same moment, LMDB has been seen to give up
+      // a transaction of one of them, once in many thousands. The next begins with what the others have made.
+      if (attempt === ATTEMPTS_MAX) throw commitFailure(error);
+    }
   }
 }
 

@@ -22,7 +22,7 @@ describe("The room made for a commit", () => {
     const path = join(folder, name);
     mkdirSync(path);
     const index = IndexDatabase.open(path);
-    const table = index.table("values");
+    const table = index.table("blobs");
     const file = join(path, "data.mdb");
     const first = statSync(file).size;
     const value = noise(size);

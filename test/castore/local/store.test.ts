@@ -2,6 +2,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { mkdir, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { open } from "lmdb";
 import { afterEach, describe, expect, it } from "vitest";
 import { type BlobReader, getBlob, putBlob } from "../../../src/castore/blob/service.js";
 import type { B3Digest } from "../../../src/castore/digest.js";
@@ -127,6 +128,18 @@ describe("the store directory", () => {
     const store = await openStore(folder);
     const { digest } = await putBlob(store.blobs, bytes("x"));
     expect(await store.blobs.has(digest)).toBe(true);
+  });
+
+  it("waits for the disk once for all tables of its index, and not when it is opened again", async () => {
+    const folder = join(base, "commits");
+    for (let turn = 0; turn < 2; turn++) {
+      const store = await openStore(folder);
+      await store.close();
+      const environment = open({ path: store.layout.index, noSubdir: false });
+      const { lastTxnId, entryCount } = environment.getStats() as Record<string, unknown>;
+      await environment.close();
+      expect({ lastTxnId, entryCount }).toEqual({ lastTxnId: 1, entryCount: 9 });
+    }
   });
 
   it("is made by many at once", async () => {
