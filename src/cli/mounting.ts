@@ -87,7 +87,9 @@ export async function runMount(
       log,
       onMounted: (mountPoint) => {
         process.stderr.write(`mounted ${mountPoint}\n`);
-        if (far?.substitution !== undefined) void prefetch(prefetched, far.substitution, log);
+        if (far?.substitution === undefined) return;
+        far.substitution.meet();
+        void prefetch(prefetched, far.substitution, log);
       },
     });
   } finally {

@@ -63,9 +63,18 @@ export class CachingPathInfoService implements PathInfoService {
   #fetch(hash: Uint8Array, options: CallOptions): Promise<Fetched> {
     const fetch = async (signal: AbortSignal): Promise<Fetched> => {
       const pathInfo = await this.#sides.far.get(hash, { signal });
-      return { pathInfo, nearFailure: pathInfo && (await this.#keep(pathInfo)) };
+      if (pathInfo === undefined || (await this.#isNear(hash))) {
+        return { pathInfo, nearFailure: undefined };
+      }
+      return { pathInfo, nearFailure: await this.#keep(pathInfo) };
     };
     return this.#flights.run(toHex(hash), fetch, options.signal);
+  }
+
+  /** Whether near has it by now: a far that fetches puts what it gives where it was told to, which may be the same. */
+  async #isNear(hash: Uint8Array): Promise<boolean> {
+    const found = await this.#sides.near.get(hash).catch(() => undefined);
+    return found !== undefined;
   }
 
   /** @returns why near did not take it. */

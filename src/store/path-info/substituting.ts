@@ -130,6 +130,11 @@ export class SubstitutingPathInfoService implements PathInfoService {
     this.#watcher = watcher;
   }
 
+  /** Connects to the binary caches beside the caller, for whoever asks first. */
+  meet(): void {
+    this.#options.upstreams.meet();
+  }
+
   /** Asks for the narinfos of all that an offer refers to, beside the caller. */
   lookAhead(offer: Offer): void {
     this.#options.upstreams.lookAhead(offer);

@@ -9,6 +9,7 @@ import { trustIn } from "../path-info-trust.js";
 import type { PublicKey } from "../signature/public-key.js";
 import type { BinaryCache } from "./binary-cache.js";
 import type { FilePart } from "./cache-fetcher.js";
+import type { CacheInfo } from "./cache-info.js";
 import type { CircuitBreaker } from "./circuit-breaker.js";
 import { failureOf } from "./http-failure.js";
 import type { KeptAnswers } from "./kept-answers.js";
@@ -75,13 +76,13 @@ export class Upstream {
 
   /** Its place among others. @throws {StoreError} when it cannot be asked, or is for another store. */
   async priority({ signal }: CallOptions = {}): Promise<number> {
-    const { breaker, cache } = this.#options;
-    this.#priority ??= await this.#info.run(
-      "",
-      async (shared) => (await breaker.run(() => cache.info({ signal: shared }))).priority,
-      signal,
-    );
-    return this.#priority;
+    const { breaker } = this.#options;
+    return await this.#learnPriority((ask) => breaker.run(ask), signal);
+  }
+
+  /** Connects, and learns what the first question would have to wait for. A failure is not held against it. */
+  async meet({ signal }: CallOptions = {}): Promise<void> {
+    await this.#learnPriority((ask) => ask(), signal);
   }
 
   /**
@@ -141,6 +142,17 @@ export class Upstream {
 
   close(): void {
     this.#options.cache.close();
+  }
+
+  async #learnPriority(
+    run: (ask: () => Promise<CacheInfo>) => Promise<CacheInfo>,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    const { cache } = this.#options;
+    const learn = async (shared: AbortSignal) =>
+      (await run(() => cache.info({ signal: shared }))).priority;
+    this.#priority ??= await this.#info.run("", learn, signal);
+    return this.#priority;
   }
 
   async #ask(hash: Uint8Array, key: string, signal: AbortSignal): Promise<Offer | undefined> {

@@ -64,6 +64,13 @@ export class Upstreams {
     }
   }
 
+  /** Connects beside the caller, who expects questions soon. Whoever asks is told of what fails. */
+  meet(): void {
+    if (this.#offline) return;
+    const { signal } = this.#closing;
+    for (const upstream of this.#upstreams) upstream.meet({ signal }).catch(() => {});
+  }
+
   /** Ends the questions under way. */
   close(): void {
     this.#closing.abort();

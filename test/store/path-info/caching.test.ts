@@ -68,6 +68,17 @@ describe("CachingPathInfoService", () => {
     expect(gate.arrived).toBe(1);
   });
 
+  it("does not put in near what far has put there itself", async () => {
+    await far.put(DUMMY_PATH_INFO);
+    const counts = new StepCounts();
+    const putting: Hook = async (step) => {
+      if (step === "get") await near.put(DUMMY_PATH_INFO);
+    };
+    const service = compose({ ofNear: counts.hook, ofFar: putting });
+    expect(await service.fetch(hash)).toBe(true);
+    expect(counts.of("put")).toBe(0);
+  });
+
   it("does not remember what is absent", async () => {
     const service = compose();
     expect(await service.get(hash)).toBeUndefined();
