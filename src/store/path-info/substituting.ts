@@ -191,7 +191,8 @@ export class SubstitutingPathInfoService implements PathInfoService {
     const { local, log, nars } = this.#options;
     const { narinfo, upstream } = offer;
     const known = await this.#knownContent(offer, signal);
-    this.#options.upstreams.lookAhead(offer);
+    // Somebody waits for the NAR: it is asked for first, and what comes at once is not behind these.
+    setImmediate(() => this.#options.upstreams.lookAhead(offer));
     const staged = known === undefined ? this.#stagePath(offer) : undefined;
     const { node } = known ?? (await this.#download(offer, staged, signal));
     const pathInfo = pathInfoFromNarinfo(narinfo, node);

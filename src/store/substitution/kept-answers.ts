@@ -44,8 +44,8 @@ export interface KeptAnswer {
 
 interface Waiting {
   readonly key: Uint8Array;
-  /** `undefined` to forget it. */
-  readonly value: Uint8Array | undefined;
+  /** `undefined` to forget it. Made when it is written: until then somebody waits for what was answered. */
+  readonly makeValue: (() => Uint8Array) | undefined;
 }
 
 /** At most so many; the oldest go first. What is lost with a killed process is asked again. */
@@ -79,7 +79,7 @@ export class KeptAnswers {
     const key = keyOf(address, hash);
     const waiting = this.#waiting.get(key.toString("hex"));
     if (waiting === undefined) this.#index.refresh();
-    const value = waiting === undefined ? this.#table.get(key) : waiting.value;
+    const value = waiting === undefined ? this.#table.get(key) : waiting.makeValue?.();
     if (value === undefined) return undefined;
     const remainingMs = this.#remainingMs(value);
     if (remainingMs <= 0) return undefined;
@@ -95,10 +95,8 @@ export class KeptAnswers {
 
   /** Keeps an answer of now, soon. */
   put(address: string, hash: Uint8Array, narinfo: Narinfo | undefined): void {
-    const time = Buffer.alloc(TIME_BYTES);
-    time.writeBigUInt64LE(BigInt(this.#now()));
-    const text = narinfo === undefined ? "" : formatNarinfo(narinfo);
-    this.#write(keyOf(address, hash), Buffer.concat([time, Buffer.from(text)]));
+    const askedMs = this.#now();
+    this.#write(keyOf(address, hash), () => encode(askedMs, narinfo));
   }
 
   /** An answer has turned out to be of no use. */
@@ -112,10 +110,11 @@ export class KeptAnswers {
     this.#timer = undefined;
     const batch = [...this.#waiting];
     if (batch.length === 0) return;
-    const bytes = batch.reduce((sum, [, { value }]) => sum + (value?.length ?? 0), 0);
+    const writes = batch.map(([, { key, makeValue }]) => ({ key, value: makeValue?.() }));
+    const bytes = writes.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
     this.#index
       .commit(() => {
-        for (const [, { key, value }] of batch) {
+        for (const { key, value } of writes) {
           if (value === undefined) this.#table.remove(key);
           else this.#table.put(key, value);
         }
@@ -133,8 +132,8 @@ export class KeptAnswers {
       });
   }
 
-  #write(key: Buffer, value: Uint8Array | undefined): void {
-    this.#waiting.set(key.toString("hex"), { key, value });
+  #write(key: Buffer, makeValue: (() => Uint8Array) | undefined): void {
+    this.#waiting.set(key.toString("hex"), { key, makeValue });
     // Not worth a process that stays for it.
     this.#timer ??= setTimeout(() => this.flush(), DELAY_MS).unref();
     if (this.#waiting.size >= WAITING_MAX) this.flush();
@@ -161,6 +160,13 @@ export class KeptAnswers {
       if (place >= kept || remainingMs <= 0) this.#table.remove(key);
     }
   }
+}
+
+function encode(askedMs: number, narinfo: Narinfo | undefined): Uint8Array {
+  const time = Buffer.alloc(TIME_BYTES);
+  time.writeBigUInt64LE(BigInt(askedMs));
+  const text = narinfo === undefined ? "" : formatNarinfo(narinfo);
+  return Buffer.concat([time, Buffer.from(text)]);
 }
 
 function keyOf(address: string, hash: Uint8Array): Buffer {
