@@ -3,8 +3,8 @@
  * threads beside it, and parts that main.js loads when it needs them. Few files are found and read much
  * sooner than many: docs/decisions/0011-bundle.md.
  */
-import { chmodSync, readFileSync, writeFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { build } from "rolldown";
 
 /**
@@ -30,8 +30,10 @@ const PROGRAMS = {
   "mount-worker": "start-mount-worker",
   "restore-worker": "restore-worker",
 };
+/** The folders of all packages that have come into it. */
+const packages = new Set();
 for (const [index, [name, module]] of Object.entries(PROGRAMS).entries()) {
-  await build({
+  const { output } = await build({
     input: { [name]: `build/cli/${module}.js` },
     platform: "node",
     external,
@@ -53,7 +55,22 @@ for (const [index, [name, module]] of Object.entries(PROGRAMS).entries()) {
       chunkFileNames: "cli/[name]-[hash].js",
     },
   });
+  for (const { moduleIds } of output) {
+    for (const id of moduleIds) {
+      const folder = /^.*\/node_modules\/(@[^/]+\/)?[^/]+/.exec(id);
+      if (folder !== null) packages.add(folder[0]);
+    }
+  }
 }
+writeFileSync("dist/LICENSES", [...packages].map(licenseOf).sort().join("\n"));
 // Node finds, reads and links CommonJS in half the time of modules.
 writeFileSync("dist/package.json", '{ "type": "commonjs" }\n');
 chmodSync("dist/cli/main.js", 0o755);
+
+/** What a copy of a package has to come with. */
+function licenseOf(folder) {
+  const { name, version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
+  const text = file === undefined ? "" : `\n${readFileSync(join(folder, file), "utf8")}`;
+  return `${name} ${version}: ${license}\n${text}`;
+}
