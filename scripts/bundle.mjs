@@ -38,7 +38,7 @@ for (const [index, [name, module]] of Object.entries(PROGRAMS).entries()) {
     platform: "node",
     external,
     resolve: { alias: ADDONS },
-    // LMDB's package has one, for its keys.
+    // LMDB's package calls it, for its keys.
     checks: { eval: false },
     output: {
       dir: "dist",

@@ -9,7 +9,6 @@ import { trustIn } from "../path-info-trust.js";
 import type { PublicKey } from "../signature/public-key.js";
 import type { BinaryCache } from "./binary-cache.js";
 import type { FilePart } from "./cache-fetcher.js";
-import type { CacheInfo } from "./cache-info.js";
 import type { CircuitBreaker } from "./circuit-breaker.js";
 import { failureOf } from "./http-failure.js";
 import type { KeptAnswers } from "./kept-answers.js";
@@ -58,6 +57,8 @@ export class Upstream {
     sizeCalculation: () => 1,
   });
   readonly #info = new SingleFlight<number>();
+  /** What {@link meet} asked, and a question after it waits for. */
+  readonly #meeting = new SingleFlight<number>();
   #priority: number | undefined;
 
   constructor(options: UpstreamOptions) {
@@ -77,12 +78,20 @@ export class Upstream {
   /** Its place among others. @throws {StoreError} when it cannot be asked, or is for another store. */
   async priority({ signal }: CallOptions = {}): Promise<number> {
     const { breaker } = this.#options;
-    return await this.#learnPriority((ask) => breaker.run(ask), signal);
+    this.#priority ??= await this.#info.run(
+      "",
+      (shared) => breaker.run(() => this.#askPriority(shared)),
+      signal,
+    );
+    return this.#priority;
   }
 
-  /** Connects, and learns what the first question would have to wait for. A failure is not held against it. */
+  /**
+   * Connects, and learns what the first question would have to wait for. A failure is held against it only when there
+   * is a question meanwhile.
+   */
   async meet({ signal }: CallOptions = {}): Promise<void> {
-    await this.#learnPriority((ask) => ask(), signal);
+    this.#priority ??= await this.#askPriority(signal);
   }
 
   /**
@@ -144,15 +153,10 @@ export class Upstream {
     this.#options.cache.close();
   }
 
-  async #learnPriority(
-    run: (ask: () => Promise<CacheInfo>) => Promise<CacheInfo>,
-    signal: AbortSignal | undefined,
-  ): Promise<number> {
+  async #askPriority(signal: AbortSignal | undefined): Promise<number> {
     const { cache } = this.#options;
-    const learn = async (shared: AbortSignal) =>
-      (await run(() => cache.info({ signal: shared }))).priority;
-    this.#priority ??= await this.#info.run("", learn, signal);
-    return this.#priority;
+    const ask = async (shared: AbortSignal) => (await cache.info({ signal: shared })).priority;
+    return await this.#meeting.run("", ask, signal);
   }
 
   async #ask(hash: Uint8Array, key: string, signal: AbortSignal): Promise<Offer | undefined> {
