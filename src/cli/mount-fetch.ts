@@ -2,6 +2,7 @@
  * Fetching what a mount misses: from remote services into the local stores it reads from.
  */
 import { LRUCache } from "lru-cache";
+import { atMost } from "../base/at-most.js";
 import { TaskPool } from "../base/concurrency.js";
 import { messageOf, StoreError } from "../base/errors.js";
 import type { Logger } from "../base/log.js";
@@ -60,7 +61,7 @@ export class MountFetch implements RootKnowledge, FreshObjects {
   readonly #substitution: SubstitutingPathInfoService | undefined;
   readonly #nearPathInfos: LocalPathInfoService;
   readonly #provisional: ProvisionalPaths | undefined;
-  readonly #absent = new LRUCache<string, true>({ max: ABSENT_MAX, ttl: ABSENT_MS });
+  readonly #absent = new LRUCache<string, true>({ ...atMost(ABSENT_MAX), ttl: ABSENT_MS });
   readonly #listing = new SingleFlight<void>();
   #listedAtMs = Number.NEGATIVE_INFINITY;
 

@@ -1,7 +1,7 @@
 /**
  * Fetching whole closures before anyone looks at them.
  */
-import { expectBulk } from "../base/bulk-memory.js";
+import { expectBulk, prepareForBulk } from "../base/bulk-memory.js";
 import { toHex } from "../base/bytes.js";
 import { TaskPool } from "../base/concurrency.js";
 import { StoreError } from "../base/errors.js";
@@ -21,6 +21,7 @@ export async function planPrefetch(
   substitution: SubstitutingPathInfoService,
   options: CallOptions = {},
 ): Promise<ClosurePlan> {
+  prepareForBulk();
   const describe = substitution.describe.bind(substitution);
   return await planClosure(references.map(rootOf), describe, options);
 }

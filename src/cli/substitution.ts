@@ -1,7 +1,6 @@
 /**
  * Binary caches to fetch from what a store lacks. Loaded when one is named.
  */
-import { prepareForBulk } from "../base/bulk-memory.js";
 import { isStoreError } from "../base/errors.js";
 import type { Logger } from "../base/log.js";
 import type { LocalStore } from "../castore/local/store.js";
@@ -40,7 +39,6 @@ export class Substitution {
    * @throws {UsageError} for a bad address or key. @throws {StoreError} for a bad netrc file.
    */
   constructor(options: SubstitutionArguments & LogArguments, first: CacheAddress | undefined) {
-    prepareForBulk();
     this.#options = options;
     this.#log = createLogger(options);
     this.#open = upstreamsOf(options, first, this.#log);

@@ -5,6 +5,7 @@
  * directories and recent positions are caches.
  */
 import { LRUCache } from "lru-cache";
+import { atMost } from "../../base/at-most.js";
 import { StoreError } from "../../base/errors.js";
 import type { B3Digest } from "../digest.js";
 import type { Directory } from "../directory.js";
@@ -62,7 +63,7 @@ export class Projection implements FileSystem {
   /** Where the last search ended: files of one folder are often asked for one after the other. */
   #lastFolder: RootRange | undefined;
   /** Nodes by inode. */
-  readonly #positions = new LRUCache<number, Node>({ max: POSITIONS_MAX });
+  readonly #positions = new LRUCache<number, Node>(atMost(POSITIONS_MAX));
   /** The changes of {@link #ranges} that positions take account of. */
   #changes = 0;
 

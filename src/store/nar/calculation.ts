@@ -2,6 +2,7 @@
  * Size and hash of NARs, remembered.
  */
 import { LRUCache } from "lru-cache";
+import { atMost } from "../../base/at-most.js";
 import { equalBytes } from "../../base/bytes.js";
 import { isStoreError, StoreError } from "../../base/errors.js";
 import type { CallOptions } from "../../castore/blob/service.js";
@@ -26,7 +27,7 @@ interface Running {
 export class NarCalculator {
   readonly #services: RenderServices;
   readonly #records: NarRecords | undefined;
-  readonly #known = new LRUCache<string, NarHash>({ max: REMEMBERED_MAX });
+  readonly #known = new LRUCache<string, NarHash>(atMost(REMEMBERED_MAX));
   readonly #running = new Map<string, Running>();
 
   constructor(services: RenderServices, records?: NarRecords) {

@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import { atMost } from "../../base/at-most.js";
 import { toHex } from "../../base/bytes.js";
 import { isStoreError, StoreError } from "../../base/errors.js";
 import { SingleFlight } from "../../base/single-flight.js";
@@ -51,11 +52,9 @@ export interface UpstreamOptions {
 export class Upstream {
   readonly #options: UpstreamOptions;
   readonly #flights = new SingleFlight<Offer | undefined>();
-  readonly #remembered = new LRUCache<string, { readonly offer: Offer | undefined }>({
-    // Unlike `max`, which allots room for all of them at once, and takes 30 ms for it.
-    maxSize: REMEMBERED_MAX,
-    sizeCalculation: () => 1,
-  });
+  readonly #remembered = new LRUCache<string, { readonly offer: Offer | undefined }>(
+    atMost(REMEMBERED_MAX),
+  );
   readonly #info = new SingleFlight<number>();
   /** What {@link meet} asked, and a question after it waits for. */
   readonly #meeting = new SingleFlight<number>();
