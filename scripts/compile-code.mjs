@@ -150,7 +150,10 @@ async function runInMount(storePath, options) {
   const readFiles = async () => {
     // By a shell: to start a program waits for its file, which this process has a part in.
     const all = 'set -e; "$0/bin/program"; ls -lR "$0"; cat "$0/large" > "$1"';
-    await execFile("sh", ["-c", all, mounted, join(folder, "large")], { timeout: TIMEOUT_MS });
+    // The thread that serves from the second second on has its own part to do.
+    const later = 'sleep 2; ls -lR "$0"; cat "$0"/file* > "$1"';
+    const script = `${all}; ${later}`;
+    await execFile("sh", ["-c", script, mounted, join(folder, "large")], { timeout: TIMEOUT_MS });
   };
   try {
     await runMeanwhile(["mount", place, ...options], /^mounted /, readFiles);

@@ -205,8 +205,6 @@ function report(error: unknown): number {
 }
 
 async function main(words: readonly string[]): Promise<never> {
-  // A thread that serves a mount takes as long to load its program as this one does: both do it at once.
-  if (words[0] === "mount") (await import("./mount-threads.js")).mountThreads();
   try {
     await commandLine(words).parseAsync();
   } catch (error) {

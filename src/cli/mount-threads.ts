@@ -1,6 +1,7 @@
 /**
  * The threads that serve a mount. Each runs `mount-worker.ts`.
  */
+import type { Logger } from "../base/log.js";
 import { WorkerPool } from "../fuse/kernel/worker-pool.js";
 import type { LogArguments } from "./logger.js";
 import type { ProjectionRecipe } from "./mount-projection.js";
@@ -11,11 +12,9 @@ export interface MountWorkerRecipe {
   readonly log: LogArguments;
 }
 
-let pool: WorkerPool | undefined;
-
-/** The threads of this process, which do not know yet what they are to serve. The first call starts the first one. */
-export function mountThreads(): WorkerPool {
+/** `count` threads, none of which has been started. */
+export function mountThreads(recipe: MountWorkerRecipe, count: number, log: Logger): WorkerPool {
   // This module stays beside that one when the program is bundled.
-  pool ??= new WorkerPool(new URL("./mount-worker.js", import.meta.url));
-  return pool;
+  const module = new URL("./mount-worker.js", import.meta.url);
+  return new WorkerPool({ module, recipe, count, log });
 }

@@ -1,13 +1,12 @@
 /**
- * What `tvix-store mount` does once its threads are on their way.
+ * What `tvix-store mount` does.
  */
-
+import { prepareForBulk } from "../base/bulk-memory.js";
 import { messageOf } from "../base/errors.js";
 import type { Logger } from "../base/log.js";
 import type { MountEngine } from "../fuse/engine.js";
 import { FirstEngine } from "../fuse/first-engine.js";
 import { FuseNativeEngine } from "../fuse/fuse-native-engine.js";
-import type { WorkerPool } from "../fuse/kernel/worker-pool.js";
 import { KernelEngine } from "../fuse/kernel-engine.js";
 import { runMountSession } from "../fuse/session.js";
 import type { StoreServices } from "../grpc/path-info-server.js";
@@ -21,8 +20,10 @@ import { addressesOf, hasFarPathInfos, hasFarServices } from "./addresses.js";
 import type { MountArguments } from "./commands/mount.js";
 import type { ServedStore } from "./http-serving.js";
 import { inheritedSockets } from "./inherited-sockets.js";
+import { createLogger } from "./logger.js";
 import { MountFetch, type MountFetchOptions, type MountWant } from "./mount-fetch.js";
 import { type ProjectionRecipe, projectionOf } from "./mount-projection.js";
+import { mountThreads } from "./mount-threads.js";
 import { planPrefetch, runPrefetch } from "./prefetch.js";
 import { ProgressBar } from "./progress-bar.js";
 import { contentStoreOf, type LocalStores, openFarServices, openLocalStores } from "./services.js";
@@ -30,21 +31,23 @@ import { type Serving, startServing } from "./serving.js";
 import { parsePathArgument } from "./store-object.js";
 import { UsageError } from "./usage-error.js";
 
+/** What a program needs to start is small, and whoever starts one first waits for it. */
+const BULK_MS = 1000;
+
 const ENGINES = {
   auto: (kernel: MountEngine, portable: MountEngine) => new FirstEngine(kernel, portable),
   kernel: (kernel: MountEngine) => kernel,
   "fuse-native": (_kernel: MountEngine, portable: MountEngine) => portable,
 } as const;
 
-/** Mounts the store that `projection` shows, served by `pool`, until the mount has ended. */
+/** Mounts the store that `projection` shows, until the mount has ended. */
 export async function runMount(
   options: MountArguments,
   projection: ProjectionRecipe,
-  pool: WorkerPool,
-  log: Logger,
 ): Promise<void> {
+  const log = createLogger(options);
   const prefetched = options.prefetch.map(parsePathArgument);
-  const { engine, passthrough } = options;
+  const { engine, passthrough, threads, logLevel, logFormat } = options;
   const { store } = projection;
   if (hasFarServices(store) && engine === "fuse-native") {
     throw new UsageError("--engine fuse-native shows local stores only; use --engine kernel");
@@ -65,7 +68,7 @@ export async function runMount(
     log.warn({}, "--lazy: what substituters list and send is shown before it is checked");
   }
   const kernel = new KernelEngine({
-    pool,
+    pool: mountThreads({ projection, log: { logLevel, logFormat } }, threads, log),
     passthrough: passthrough === "on",
     fileSystem,
     fetch: async (want, signal, onProgress) => {
@@ -89,6 +92,7 @@ export async function runMount(
         process.stderr.write(`mounted ${mountPoint}\n`);
         if (far?.substitution === undefined) return;
         far.substitution.meet();
+        setTimeout(prepareForBulk, BULK_MS).unref();
         void prefetch(prefetched, far.substitution, log);
       },
     });

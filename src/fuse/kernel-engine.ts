@@ -1,6 +1,6 @@
 /**
  * The fast mount engine: the FUSE protocol spoken on /dev/fuse, by threads that block in read(2) and answer
- * what is on this machine at once.
+ * what is on this machine at once; until they are there, by the main thread.
  */
 import { closeSync } from "node:fs";
 import { StoreError } from "../base/errors.js";
@@ -8,9 +8,10 @@ import type { Logger } from "../base/log.js";
 import type { FileSystem } from "../castore/fs/file-system.js";
 import type { EngineMount, MountEngine, MountOptions } from "./engine.js";
 import { BackingFiles } from "./kernel/backing-files.js";
-import { REQUEST_BYTES, readRequest, writeReply } from "./kernel/device-loop.js";
+import { REQUEST_BYTES, readRequest, type WaitingRoom, writeReply } from "./kernel/device-loop.js";
 import { mountDevice } from "./kernel/device-mount.js";
 import { Dispatcher } from "./kernel/dispatch.js";
+import { type EarlyLimits, EarlyServer } from "./kernel/early-server.js";
 import { openFilesFor } from "./kernel/open-files.js";
 import { raiseReadAhead } from "./kernel/read-ahead.js";
 import { type Fetch, WaitingRequests } from "./kernel/waiting-requests.js";
@@ -24,11 +25,13 @@ import { FuseRequest } from "./protocol/request.js";
 import { detach } from "./unmount.js";
 
 export interface KernelEngineOptions {
-  /** The threads that will serve; they take longer to get ready than mounting does. */
+  /** The threads that will serve. */
   readonly pool: WorkerPool;
+  /** When they start, if not as always. */
+  readonly earlyLimits?: EarlyLimits;
   /** Whether the kernel may read files of the store itself, where it can: costs a question per open. */
   readonly passthrough: boolean;
-  /** The same file system for this thread, which answers the requests that had to wait. */
+  /** The same file system for this thread, which answers first, and the requests that had to wait. */
   readonly fileSystem: FileSystem;
   /** Fetches what a `Miss` wants. */
   readonly fetch: Fetch;
@@ -45,23 +48,19 @@ export class KernelEngine implements MountEngine {
   }
 
   async mount({ mountPoint, allowOther, log }: MountOptions): Promise<EngineMount> {
-    const { pool } = this.#options;
-    const device = await mountDevice({ mountPoint, allowOther }).catch(async (error: unknown) => {
-      await pool.close();
-      throw error;
-    });
+    const device = await mountDevice({ mountPoint, allowOther });
     const watcher = startWatcher(mountPoint);
     try {
       const connection = initialise(device, this.#options.passthrough, log);
       const mounted = mountAt(readMountTable(), mountPoint);
       if (mounted !== undefined) raiseReadAhead(mounted.device, log);
-      const { waiting, ready } = this.#serve(pool, device, connection, log);
+      const { waiting, ended } = this.#serve(device, connection, log);
       // Another tvix-store that mounts here next may be given the same numbers by the kernel.
       const unwatch = () => watcher.close();
-      pool.ended.then(unwatch, unwatch);
-      await Promise.race([ready, pool.ended]);
+      ended.then(unwatch, unwatch);
+      const { pool } = this.#options;
       return {
-        ended: pool.ended,
+        ended,
         async close() {
           waiting.close();
           await pool.close();
@@ -72,13 +71,13 @@ export class KernelEngine implements MountEngine {
       await detach(mountPoint);
       closeSync(device);
       watcher.close();
-      await pool.close();
       throw error;
     }
   }
 
-  #serve(pool: WorkerPool, device: number, connection: Connection, log: Logger) {
-    const { fileSystem, fetch } = this.#options;
+  /** Serves from this thread first, and from others as soon as that is worth it. */
+  #serve(device: number, connection: Connection, log: Logger) {
+    const { fileSystem, fetch, pool, earlyLimits } = this.#options;
     const { readBytesMax } = connection;
     const backing = has(connection.features, FEATURE.passthrough)
       ? new BackingFiles(device).shared
@@ -86,14 +85,27 @@ export class KernelEngine implements MountEngine {
     const openFiles = openFilesFor(connection, fileSystem, device, backing);
     const dispatcher = new Dispatcher(fileSystem, connection, openFiles, log);
     const waiting = new WaitingRequests({ device, readBytesMax, dispatcher, fetch, log });
-    const ready = new Promise<void>((resolve) => {
+    const waitingRoom: WaitingRoom = {
+      wait: (request, { want }) => void waiting.wait(request, want),
+      interrupt: (unique) => waiting.interrupt(unique),
+    };
+    const startThreads = () =>
       pool.serve({ device, connection, backing }, (message) => {
-        if (message.type === "serving") resolve();
+        if (message.type === "serving") early.leave();
         else if (message.type === "interrupt") waiting.interrupt(message.unique);
         else void waiting.wait(message.request, message.want);
       });
-    });
-    return { waiting, ready };
+    const early = new EarlyServer(
+      { device, readBytesMax, dispatcher, waitingRoom, log },
+      startThreads,
+      earlyLimits,
+    );
+    const ended = Promise.race([
+      pool.ended,
+      early.done.then((how) => (how === "left" ? pool.ended : undefined)),
+    ]);
+    ended.catch(() => {});
+    return { waiting, ended };
   }
 }
 

@@ -28,7 +28,7 @@ test("A command ends without closing the index of its store", async () => {
 });
 
 /** As the library behind the index does, in a thread that is ended while it opens one. */
-test("A mount that does not come about ends although a thread never comes back", async () => {
+test("A mount ends although a thread never comes back", async () => {
   const folder = temporaryFolder();
   const pipe = join(folder, "pipe");
   execFileSync("mkfifo", [pipe]);
@@ -40,8 +40,9 @@ test("A mount that does not come about ends although a thread never comes back",
   writeFileSync(
     join(folder, "main.mjs"),
     `import { WorkerPool } from ${JSON.stringify(fileURLToPath(pool))};
-    const pool = new WorkerPool(new URL("thread.mjs", import.meta.url));
-    pool.prepare({ recipe: {}, count: 1, log: {} });
+    const module = new URL("thread.mjs", import.meta.url);
+    const pool = new WorkerPool({ module, recipe: {}, count: 1, log: {} });
+    pool.serve({ device: -1, connection: {}, backing: undefined }, () => {});
     setTimeout(async () => {
       await pool.close();
       process.exit(3);

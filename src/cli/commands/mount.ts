@@ -5,9 +5,7 @@ import type { ListenAddress } from "../../grpc/listen-address.js";
 import { isRemote } from "../address.js";
 import { addressesOf } from "../addresses.js";
 import { HTTP_OPTIONS, type HttpArguments } from "../http-options.js";
-import { createLogger, type LogArguments } from "../logger.js";
-import type { ProjectionRecipe } from "../mount-projection.js";
-import { type MountWorkerRecipe, mountThreads } from "../mount-threads.js";
+import type { LogArguments } from "../logger.js";
 import { STORE_OPTIONS, withEnvironment } from "../options.js";
 import type { StoreArguments } from "../services.js";
 import {
@@ -146,20 +144,12 @@ export function builder(yargs: Argv): Argv {
 }
 
 export async function handler(options: MountArguments): Promise<void> {
-  const { logLevel, logFormat, engine, threads } = options;
-  const log = createLogger(options);
-  const projection: ProjectionRecipe = {
+  const { runMount } = await import("../mounting.js");
+  await runMount(options, {
     store: storeArguments(options),
     listable: isListable(options),
     ranges: new RangeLog().memory,
-  };
-  const recipe: MountWorkerRecipe = { projection, log: { logLevel, logFormat } };
-  const pool = mountThreads();
-  // That engine answers in this thread; nobody waits until the other has left.
-  if (engine === "fuse-native") void pool.close();
-  else pool.prepare({ recipe, count: threads, log });
-  const { runMount } = await import("../mounting.js");
-  await runMount(options, projection, pool, log);
+  });
 }
 
 /** A remote service would have to tell of every store path there is, over and over. */

@@ -34,42 +34,56 @@ export interface DeviceLoopOptions {
   readonly log: Logger;
 }
 
-/** Serves until the connection ends. */
-export function serveDevice(options: DeviceLoopOptions): void {
-  const { device, dispatcher, waitingRoom, log } = options;
-  const bytes = Buffer.alloc(REQUEST_BYTES);
-  const request = new FuseRequest(bytes);
-  const reply = new FuseReply(Math.max(options.readBytesMax, REPLY_BYTES_MIN));
-  for (;;) {
-    const length = readRequest(device, bytes);
-    if (length === undefined) return;
+/** Answers the requests that one thread reads, one at a time. */
+export class RequestServer {
+  /** Where the next request is to be read to. */
+  readonly bytes = Buffer.alloc(REQUEST_BYTES);
+  readonly #options: DeviceLoopOptions;
+  readonly #request = new FuseRequest(this.bytes);
+  readonly #reply: FuseReply;
+
+  constructor(options: DeviceLoopOptions) {
+    this.#options = options;
+    this.#reply = new FuseReply(Math.max(options.readBytesMax, REPLY_BYTES_MIN));
+  }
+
+  /** Answers the request that has been read, or has it wait. */
+  answer(length: number): void {
+    const { device, dispatcher, waitingRoom, log } = this.#options;
+    const request = this.#request;
     if (!request.take(length)) {
       log.error({ length }, "Dropped a request that was not whole");
-      continue;
+      return;
     }
     if (request.opcode === OP.interrupt) {
       waitingRoom.interrupt(request.bodyLength >= 8 ? request.bigU64(0) : 0n);
-      continue;
+      return;
     }
-    const outcome = dispatcher.handle(request, reply);
-    if (outcome === "reply") writeReply(device, reply, log);
-    else if (outcome !== "silence") handOver(request, outcome, reply, options);
+    const outcome = dispatcher.handle(request, this.#reply);
+    if (outcome === "reply") writeReply(device, this.#reply, log);
+    else if (outcome !== "silence") this.#handOver(outcome);
+  }
+
+  /** Has the request wait for what it missed. */
+  #handOver(miss: Miss): void {
+    const { device, dispatcher, waitingRoom, log } = this.#options;
+    try {
+      waitingRoom.wait(this.#request.copy(), miss);
+    } catch (error) {
+      // What is wanted cannot be told to another thread, say. Without an answer the caller would hang.
+      dispatcher.refuse(this.#request, this.#reply, error);
+      writeReply(device, this.#reply, log);
+    }
   }
 }
 
-/** Has `request` wait for what it missed. */
-function handOver(
-  request: FuseRequest,
-  miss: Miss,
-  reply: FuseReply,
-  { device, dispatcher, waitingRoom, log }: DeviceLoopOptions,
-): void {
-  try {
-    waitingRoom.wait(request.copy(), miss);
-  } catch (error) {
-    // What is wanted cannot be told to another thread, say. Without an answer the caller would hang.
-    dispatcher.refuse(request, reply, error);
-    writeReply(device, reply, log);
+/** Serves until the connection ends. */
+export function serveDevice(options: DeviceLoopOptions): void {
+  const server = new RequestServer(options);
+  for (;;) {
+    const length = readRequest(options.device, server.bytes);
+    if (length === undefined) return;
+    server.answer(length);
   }
 }
 
@@ -83,19 +97,28 @@ export function readRequest(device: number, bytes: Buffer): number | undefined {
     try {
       return readSync(device, bytes, 0, bytes.length, null);
     } catch (error) {
-      switch (errnoOf(error)) {
-        case "ENODEV":
-        case "ECONNABORTED":
-          return undefined;
-        // A request that was withdrawn while we took it, or a signal.
-        case "ENOENT":
-        case "EINTR":
-        case "EAGAIN":
-          continue;
-        default:
-          throw error;
-      }
+      if (isConnectionEnd(error)) return undefined;
     }
+  }
+}
+
+/**
+ * Whether reading a request failed because the connection has ended; if not, it is to be read again.
+ *
+ * @throws what it failed for, if that is something else.
+ */
+export function isConnectionEnd(error: unknown): boolean {
+  switch (errnoOf(error)) {
+    case "ENODEV":
+    case "ECONNABORTED":
+      return true;
+    // A request that was withdrawn while we took it, or a signal.
+    case "ENOENT":
+    case "EINTR":
+    case "EAGAIN":
+      return false;
+    default:
+      throw error;
   }
 }
 

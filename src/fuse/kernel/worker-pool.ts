@@ -4,9 +4,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { messageOf, StoreError } from "../../base/errors.js";
-import { libc } from "../../base/libc.js";
 import type { Logger } from "../../base/log.js";
-import { LEAVE, type WorkerMessage, type WorkerStart } from "./worker-protocol.js";
+import { endAtOnce } from "./end-at-once.js";
+import type { WorkerMessage, WorkerStart, WorkerTask } from "./worker-protocol.js";
 
 /**
  * What a request leaves behind is garbage at once. Left to itself each thread would let up to 48 MB of it
@@ -21,13 +21,15 @@ const ALONE_MS = 1000;
 /** How long threads are waited for that end as soon as the kernel lets go of their read. */
 const CLOSE_WAIT_MS = 500;
 
-/** What the threads are to serve. */
 export interface WorkerPoolOptions {
+  /** What each thread runs; it calls `serveWorker`. */
+  readonly module: URL;
   /** How each builds its file system. */
   readonly recipe: unknown;
   /** More than two are slower: they contend for one queue. */
   readonly count: number;
   readonly log: Logger;
+  readonly aloneMs?: number;
 }
 
 interface Service {
@@ -36,119 +38,72 @@ interface Service {
 }
 
 export class WorkerPool {
-  /** Resolves when all threads have ended with the mount; rejects when all have failed. */
+  /** Resolves when all threads have ended with the mount; rejects when all have failed. Pending without any. */
   readonly ended: Promise<void>;
-  readonly #module: URL;
-  readonly #aloneMs: number;
-  #othersTimer: NodeJS.Timeout | undefined;
-  #options: WorkerPoolOptions | undefined;
+  readonly #options: WorkerPoolOptions;
   #resolveEnded: () => void = () => {};
   #rejectEnded: (reason: StoreError) => void = () => {};
-  readonly #threads: Worker[] = [];
+  #othersTimer: NodeJS.Timeout | undefined;
+  #started = 0;
   #running = 0;
-  #state: "preparing" | "serving" | "abandoned" = "preparing";
-  #service: Service | undefined;
-  /** Of threads that are not to serve yet: what they failed on may keep the mount from coming about, too. */
-  readonly #earlyFailures: unknown[] = [];
   #isGood = false;
 
-  /**
-   * Starts the first thread. `module` is what each runs, and calls `serveWorker`. Until they serve they do not keep
-   * the process.
-   */
-  constructor(module: URL, aloneMs = ALONE_MS) {
-    this.#module = module;
-    this.#aloneMs = aloneMs;
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
     this.ended = new Promise((resolve, reject) => {
       this.#resolveEnded = resolve;
       this.#rejectEnded = reject;
     });
     this.ended.catch(() => {});
-    process.on("exit", endProcess);
-    this.#begin();
-  }
-
-  /** Tells the threads what they are to serve. */
-  prepare(options: WorkerPoolOptions): void {
-    this.#options = options;
-    for (const thread of this.#threads) thread.postMessage(options.recipe);
   }
 
   /**
-   * Has the threads serve the mount, each as soon as it is ready; {@link prepare} them before. All but the first
-   * start when that has served for a moment.
+   * Starts the first thread, which serves the mount as soon as it is ready, and the others when that has served for a
+   * moment. To be called once.
    */
   serve(start: WorkerStart, onMessage: (message: WorkerMessage) => void): void {
-    this.#state = "serving";
-    this.#service = { start, onMessage };
-    for (const thread of this.#threads) this.#employ(thread, this.#service);
-    for (const failure of this.#earlyFailures.splice(0)) this.#didEnd(failure);
+    const endAsAlways = endAtOnce();
+    this.ended.then(endAsAlways, endAsAlways);
+    this.#begin({ start, onMessage });
   }
 
-  /**
-   * Has threads that do not serve yet leave; waits a moment for them, and for those that do and are about to end. Those
-   * that stay do not keep the process.
-   */
+  /** Waits a moment for threads that are about to end. Those that stay do not end before the process does. */
   async close(): Promise<void> {
-    if (this.#state === "preparing") {
-      this.#state = "abandoned";
-      // Not terminated: the library behind the index waits for ever in a thread that is, while it opens one.
-      for (const thread of this.#threads) thread.postMessage(LEAVE);
-      for (const failure of this.#earlyFailures.splice(0)) this.#didEnd(failure);
-    }
-    await Promise.race([this.ended.catch(() => {}), sleep(CLOSE_WAIT_MS)]);
+    if (this.#running > 0) await Promise.race([this.ended.catch(() => {}), sleep(CLOSE_WAIT_MS)]);
   }
 
-  get #prepared(): WorkerPoolOptions {
-    if (this.#options === undefined)
-      throw new TypeError("Threads serve what they were prepared for");
-    return this.#options;
-  }
-
-  #begin(): void {
-    const thread = new Worker(this.#module, { resourceLimits: RESOURCE_LIMITS });
-    thread.unref();
-    if (this.#options !== undefined) thread.postMessage(this.#options.recipe);
-    this.#threads.push(thread);
+  #begin(service: Service): void {
+    const { module, recipe, aloneMs = ALONE_MS } = this.#options;
+    const workerData: WorkerTask<unknown> = { recipe, start: service.start };
+    const thread = new Worker(module, { resourceLimits: RESOURCE_LIMITS, workerData });
+    this.#started++;
     this.#running++;
-    endOf(thread).then(
-      () => this.#didEnd(),
-      (error: unknown) => this.#didEnd(error),
-    );
-    if (this.#service !== undefined) this.#employ(thread, this.#service);
-  }
-
-  #beginOthers(): void {
-    const { count } = this.#prepared;
-    while (this.#threads.length < count) this.#begin();
-  }
-
-  #employ(thread: Worker, { start, onMessage }: Service): void {
-    thread.ref();
     thread.on("message", (message: WorkerMessage) => {
-      onMessage(message);
+      service.onMessage(message);
       if (message.type !== "serving" || this.#othersTimer !== undefined) return;
-      this.#othersTimer = setTimeout(() => this.#beginOthers(), this.#aloneMs).unref();
+      this.#othersTimer = setTimeout(() => this.#beginOthers(service), aloneMs).unref();
     });
-    thread.postMessage(start);
+    endOf(thread).then(
+      () => this.#didEnd(service),
+      (error: unknown) => this.#didEnd(service, error),
+    );
   }
 
-  #didEnd(failure?: unknown): void {
-    if (failure !== undefined && this.#state === "preparing") {
-      this.#earlyFailures.push(failure);
-      return;
-    }
+  #beginOthers(service: Service): void {
+    while (this.#started < this.#options.count) this.#begin(service);
+  }
+
+  #didEnd(service: Service, failure?: unknown): void {
     this.#running--;
-    if (failure === undefined || this.#state === "abandoned") {
+    if (failure === undefined) {
       this.#isGood = true;
     } else {
-      // The others go on serving; without any, callers would hang for ever.
-      const { log } = this.#prepared;
+      const { log } = this.#options;
       log.error({}, `A thread that serves the mount has failed: ${messageOf(failure)}`);
-      this.#beginOthers();
+      // The others go on serving; without any, callers would hang for ever.
+      this.#beginOthers(service);
     }
     if (this.#running > 0) return;
-    process.off("exit", endProcess);
     clearTimeout(this.#othersTimer);
     if (this.#isGood) this.#resolveEnded();
     else {
@@ -156,14 +111,6 @@ export class WorkerPool {
       this.#rejectEnded(new StoreError("internal", message));
     }
   }
-}
-
-/**
- * Ends this process at once. Node's own exit ends its threads and waits for them. One that is blocked in the kernel,
- * reading for a detached mount with files still open, never comes back; nor may one that is just opening an index.
- */
-function endProcess(code: number): void {
-  libc()._exit(code);
 }
 
 /** Resolves when the thread has ended in good order. */

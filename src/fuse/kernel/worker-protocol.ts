@@ -3,7 +3,7 @@
  */
 import type { Connection } from "../protocol/init.js";
 
-/** To a serving thread, after its recipe: the mount is there, serve it. */
+/** What a serving thread is to serve. */
 export interface WorkerStart {
   readonly device: number;
   readonly connection: Connection;
@@ -11,8 +11,12 @@ export interface WorkerStart {
   readonly backing: SharedArrayBuffer | undefined;
 }
 
-/** To a serving thread, in place of its recipe or of what it was to serve. */
-export const LEAVE = null;
+/** What a serving thread is started with. */
+export interface WorkerTask<Recipe> {
+  /** How it builds its file system. */
+  readonly recipe: Recipe;
+  readonly start: WorkerStart;
+}
 
 /** From a serving thread to the main thread. */
 export type WorkerMessage =

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { engineSuite } from "../support/engine-suite.js";
 import {
@@ -6,11 +7,15 @@ import {
   newMountPoint,
   python,
   run,
+  SERVED_BY,
+  until,
 } from "../support/fake-mount.js";
 
 if (kernelTestsObstacle !== undefined) console.warn(`Kernel tests skipped: ${kernelTestsObstacle}`);
 
-engineSuite("kernel");
+for (const [who, earlyLimits] of Object.entries(SERVED_BY)) {
+  engineSuite("kernel", { earlyLimits }, ` served by its ${who}`);
+}
 
 describe.skipIf(kernelTestsObstacle !== undefined)("What only a kernel mount does", () => {
   let mount: FakeMount;
@@ -75,17 +80,45 @@ show(libc.getxattr(path, b"user.absent", buffer, 256))
   });
 
   test.each([1, 4])("is served by %i threads", async (threads) => {
-    const other = await FakeMount.start(newMountPoint(), { engine: "kernel", threads });
+    const options = { engine: "kernel", threads, earlyLimits: SERVED_BY.threads } as const;
+    const other = await FakeMount.start(newMountPoint(), options);
     try {
-      const reads = Array.from({ length: 16 }, (_, n) =>
-        run("cat", other.path("many", `entry-${n}`)),
-      );
-      const contents = (await Promise.all(reads)).map(({ stdout }) => stdout);
-      expect(contents).toEqual(contents.map((_, n) => `${n}\n`));
+      await expectReads(other, "many", 0, 16);
       other.process.kill("SIGINT");
       expect(await other.exited()).toBe(0);
     } finally {
       other.discard();
     }
   });
+
+  test("goes over from the main thread to others while it is read from", async () => {
+    for (const limits of [
+      { requests: 20, ms: 3_600_000 },
+      { requests: 1_000_000, ms: 300 },
+    ]) {
+      const options = { engine: "kernel", earlyLimits: limits } as const;
+      const other = await FakeMount.start(newMountPoint(), options);
+      try {
+        const threads = threadsOf(other);
+        for (let first = 0; first < 400; first += 16) await expectReads(other, "many", first, 16);
+        await until(() => threadsOf(other) > threads);
+        await expectReads(other, "many", 400, 16);
+        other.process.kill("SIGINT");
+        expect(await other.exited()).toBe(0);
+      } finally {
+        other.discard();
+      }
+    }
+  });
 });
+
+async function expectReads(mount: FakeMount, folder: string, first: number, count: number) {
+  const numbers = Array.from({ length: count }, (_, n) => first + n);
+  const reads = numbers.map((n) => run("cat", mount.path(folder, `entry-${n}`)));
+  const contents = (await Promise.all(reads)).map(({ stdout }) => stdout);
+  expect(contents).toEqual(numbers.map((n) => `${n}\n`));
+}
+
+function threadsOf({ process: { pid } }: FakeMount): number {
+  return readdirSync(`/proc/${pid}/task`).length;
+}

@@ -7,14 +7,10 @@ import { CONNECTION } from "./support/conversation.js";
 
 /** A thread that does what its number in `plan` says, one plan for each thread. */
 const THREAD = `
-import { on } from "node:events";
-import { parentPort } from "node:worker_threads";
-const messages = on(parentPort, "message");
-const [{ plan, taken }] = (await messages.next()).value;
+import { parentPort, workerData } from "node:worker_threads";
+const { recipe: { plan, taken }, start: { device } } = workerData;
 const mine = plan[Atomics.add(new Int32Array(taken), 0, 1)];
-const [start] = (await messages.next()).value;
-parentPort.unref();
-if (start === null) process.exit(0);
+if (device !== -7) throw new Error("no device");
 parentPort.postMessage({ type: "serving" });
 if (mine === "throw") throw new Error("broken thread");
 if (mine === "exit") process.exit(3);
@@ -34,10 +30,9 @@ function startAfter(aloneMs: number, ...plan: readonly Deed[]) {
   const log = new RecordingLog();
   const messages: WorkerMessage[] = [];
   const recipe = { plan, taken: new SharedArrayBuffer(4) };
-  const pool = new WorkerPool(module, aloneMs);
-  pool.prepare({ recipe, count: plan.length, log });
+  const pool = new WorkerPool({ module, recipe, count: plan.length, log, aloneMs });
   const serve = () =>
-    pool.serve({ device: -1, connection: CONNECTION, backing: undefined }, (message) =>
+    pool.serve({ device: -7, connection: CONNECTION, backing: undefined }, (message) =>
       messages.push(message),
     );
   const taken = () => new Int32Array(recipe.taken)[0];
@@ -54,10 +49,15 @@ describe("WorkerPool", () => {
     expect(log.lines).toEqual([]);
   });
 
+  test("starts no thread before there is something to serve, and closes without any", async () => {
+    const { pool, taken } = start("late", "end");
+    await sleep(300);
+    await pool.close();
+    expect(taken()).toBe(0);
+  });
+
   test("starts the others when the first one serves, so that they do not delay it", async () => {
     const { pool, messages, taken, serve } = start("late", "end");
-    await sleep(300);
-    expect(taken()).toBe(1);
     serve();
     await vi.waitFor(() => expect(messages).toHaveLength(2));
     expect(taken()).toBe(2);
@@ -108,57 +108,14 @@ describe("WorkerPool", () => {
     expect(log.lines.length).toBe(2);
   });
 
-  test.each(["serve", "close"] as const)(
-    "keeps quiet about a thread that fails before there is a mount, until %s",
-    async (then) => {
-      const log = new RecordingLog();
-      const broken = new URL("data:text/javascript,throw new Error('broken thread')");
-      const pool = new WorkerPool(broken);
-      pool.prepare({ recipe: {}, count: 1, log });
-      await sleep(300);
-      expect(log.lines).toEqual([]);
-      if (then === "close") {
-        await pool.close();
-        await pool.ended;
-        expect(log.lines).toEqual([]);
-      } else {
-        pool.serve({ device: -1, connection: CONNECTION, backing: undefined }, () => {});
-        await expect(pool.ended).rejects.toMatchObject({ code: "internal" });
-        await pool.close();
-        expect(log.lines).toHaveLength(1);
-      }
-    },
-  );
-
   test("makes the process end without waiting for threads, for as long as there are any", async () => {
     const before = process.listenerCount("exit");
     const { pool, serve } = start("late");
-    expect(process.listenerCount("exit")).toBe(before + 1);
-    serve();
-    await pool.ended;
-    await pool.close();
     expect(process.listenerCount("exit")).toBe(before);
-  });
-
-  test("starts a thread before it knows what that is to serve", async () => {
-    const told = new Int32Array(new SharedArrayBuffer(4));
-    const early = `
-      import { parentPort } from "node:worker_threads";
-      parentPort.once("message", (recipe) => Atomics.store(recipe, 0, 1));
-    `;
-    const pool = new WorkerPool(new URL(`data:text/javascript,${encodeURIComponent(early)}`));
-    await sleep(300);
-    pool.prepare({ recipe: told, count: 1, log: new RecordingLog() });
-    await vi.waitFor(() => expect(told[0]).toBe(1));
-    await pool.close();
-  });
-
-  test("ends its threads without a word when there is no mount to serve", async () => {
-    const before = process.listenerCount("exit");
-    const { pool, log, messages } = start("late", "throw");
-    await pool.close();
+    serve();
+    expect(process.listenerCount("exit")).toBe(before + 1);
     await pool.ended;
-    expect([log.lines, messages]).toEqual([[], []]);
+    await pool.close();
     expect(process.listenerCount("exit")).toBe(before);
   });
 });

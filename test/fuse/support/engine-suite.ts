@@ -3,13 +3,20 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { EngineName } from "../../../src/fuse/engine.js";
-import { FakeMount, kernelTestsObstacle, newMountPoint, python, run } from "./fake-mount.js";
+import {
+  FakeMount,
+  type FakeOptions,
+  kernelTestsObstacle,
+  newMountPoint,
+  python,
+  run,
+} from "./fake-mount.js";
 
-export function engineSuite(engine: EngineName): void {
-  describe.skipIf(kernelTestsObstacle !== undefined)(`A ${engine} mount`, () => {
+export function engineSuite(engine: EngineName, options: FakeOptions = {}, name = ""): void {
+  describe.skipIf(kernelTestsObstacle !== undefined)(`A ${engine} mount${name}`, () => {
     let mount: FakeMount;
     beforeAll(async () => {
-      mount = await FakeMount.start(newMountPoint(), { engine });
+      mount = await FakeMount.start(newMountPoint(), { ...options, engine });
     });
     afterAll(() => mount?.discard());
 
@@ -184,7 +191,11 @@ for change in (
     `A ${engine} mount whose root may not be listed`,
     () => {
       test("fails listings with EPERM while lookups work", async () => {
-        const mount = await FakeMount.start(newMountPoint(), { engine, listRoot: false });
+        const mount = await FakeMount.start(newMountPoint(), {
+          ...options,
+          engine,
+          listRoot: false,
+        });
         try {
           expect((await run("ls", mount.mountPoint)).stderr).toContain("Operation not permitted");
           expect((await run("cat", mount.path("hello"))).stdout).toBe("hello\n");

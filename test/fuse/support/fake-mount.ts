@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { EngineName } from "../../../src/fuse/engine.js";
+import type { EarlyLimits } from "../../../src/fuse/kernel/early-server.js";
 import { inspectMachine, mountObstacles } from "../../../src/fuse/preflight.js";
 import { PYTHON } from "../../support/python.js";
 
@@ -23,9 +24,17 @@ export interface FakeOptions {
   readonly engine?: EngineName;
   /** Of the kernel engine; 2 unless told. */
   readonly threads?: number;
+  /** When they start; as always unless told. */
+  readonly earlyLimits?: EarlyLimits;
   readonly listRoot?: boolean;
   readonly create?: boolean;
 }
+
+/** By whom a mount of the kernel engine is served, from its first request on. */
+export const SERVED_BY: Readonly<Record<"main thread" | "threads", EarlyLimits>> = {
+  "main thread": { requests: Number.MAX_SAFE_INTEGER, ms: 3_600_000 },
+  threads: { requests: 0, ms: 3_600_000 },
+};
 
 export interface Output {
   readonly status: number | null;

@@ -18,6 +18,7 @@ const [mountPoint, json = "{}"] = process.argv.slice(2);
 const {
   engine = "fuse-native",
   threads = 2,
+  earlyLimits,
   listRoot = true,
   create = true,
   allowOther = true,
@@ -66,9 +67,9 @@ createInterface({ input: process.stdin }).on("line", (line) => {
 const engines = {
   "fuse-native": () => new FuseNativeEngine(fileSystem),
   kernel: () => {
-    const pool = new WorkerPool(new URL("fake-worker.mjs", import.meta.url));
-    pool.prepare({ recipe, count: threads, log: fakeLog });
-    return new KernelEngine({ pool, passthrough: false, fileSystem, fetch });
+    const module = new URL("fake-worker.mjs", import.meta.url);
+    const pool = new WorkerPool({ module, recipe, count: threads, log: fakeLog });
+    return new KernelEngine({ pool, earlyLimits, passthrough: false, fileSystem, fetch });
   },
 };
 
