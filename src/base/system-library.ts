@@ -13,6 +13,13 @@ export interface SystemLibrary<Functions> {
   address(bytes: Uint8Array): bigint;
 }
 
+let hasKoffi = false;
+
+/** Whether a library has been loaded already: the first one takes several milliseconds, the next ones next to nothing. */
+export function hasSystemLibraries(): boolean {
+  return hasKoffi;
+}
+
 /**
  * Loads the shared library called `file`, such as `libzstd.so.1`, or at that path; `null` is what this process has
  * loaded. `undefined` when it is not on this system, lacks a function, or cannot be called. The caller says what the
@@ -24,6 +31,7 @@ export function loadSystemLibrary<Functions>(
 ): SystemLibrary<Functions> | undefined {
   try {
     const koffi = require("koffi") as typeof import("koffi");
+    hasKoffi = true;
     const library = koffi.load(file);
     const functions = Object.fromEntries(
       Object.entries<string>(prototypes).map(([name, prototype]) => [

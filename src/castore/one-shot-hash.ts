@@ -9,14 +9,16 @@
  *   4 KiB     20 µs     2.2 µs
  *   64 KiB    26 µs     8.3 µs
  *
- * To get at them takes up to 10 ms, so that is left until so many have been hashed that more will follow.
+ * To get at them takes up to 10 ms, so that is left until so many have been hashed that more will follow. Where functions
+ * of other libraries are in use already, it takes one.
  */
 import { createRequire } from "node:module";
 import { equalBytes } from "../base/bytes.js";
 import { require } from "../base/require.js";
-import { loadSystemLibrary } from "../base/system-library.js";
+import { hasSystemLibraries, loadSystemLibrary } from "../base/system-library.js";
 
 const LOAD_AFTER = 500;
+const LOAD_BESIDE_OTHERS_AFTER = 20;
 /** More than a `blake3_hasher` has on any platform: 1912. */
 const HASHER_BYTES = 4096;
 const DIGEST_BYTES = 32;
@@ -39,6 +41,7 @@ type Hash = (content: Uint8Array) => Uint8Array;
 
 let hash: Hash | undefined;
 let count = 0;
+let hasTried = false;
 
 /**
  * The digest of `content`, valid until the next call; `undefined` when the package is the one to ask, whose `hash` it must be the same as.
@@ -46,7 +49,10 @@ let count = 0;
  */
 export function oneShotHash(content: Uint8Array, packageHash: Hash): Uint8Array | undefined {
   if (hash !== undefined) return hash(content);
-  if (++count === LOAD_AFTER) hash = loadHash(packageHash);
+  if (!hasTried && ++count >= (hasSystemLibraries() ? LOAD_BESIDE_OTHERS_AFTER : LOAD_AFTER)) {
+    hasTried = true;
+    hash = loadHash(packageHash);
+  }
   return undefined;
 }
 
