@@ -60,19 +60,18 @@ export class ClosureCheck {
     const child = directory.node(index);
     if (child.type !== "directory") return;
     const known = this.#seen.get(child.digest.hex);
-    const entry = `Directory ${directory.digest}: entry ${quoteBytes(directory.name(index))}`;
     if (known === undefined) {
-      throw new StoreError(
-        "invalid-argument",
-        `${entry} refers to ${child.digest}, which was not sent before it`,
-      );
+      throw invalid(directory, index, `refers to ${child.digest}, which was not sent before it`);
     }
     if (child.size !== known.size && child.size !== known.size + known.count) {
-      throw new StoreError(
-        "invalid-argument",
-        `${entry} states size ${child.size}, but ${child.digest} has size ${known.size}`,
-      );
+      const states = `states size ${child.size}, but ${child.digest} has size ${known.size}`;
+      throw invalid(directory, index, states);
     }
     this.#roots.delete(child.digest.hex);
   }
+}
+
+function invalid(directory: Directory, index: number, why: string): StoreError {
+  const entry = `Directory ${directory.digest}: entry ${quoteBytes(directory.name(index))}`;
+  return new StoreError("invalid-argument", `${entry} ${why}`);
 }
