@@ -19,6 +19,8 @@ import type { NarSpool } from "./nar-spool.js";
 const FOUND_MS = 10 * 60_000;
 const ABSENT_MS = 60_000;
 const REMEMBERED_MAX = 100_000;
+/** So soon answers what is on this machine or in the next room: a question costs more to ask than to wait for. */
+const NEAR_MS = 10;
 
 /** A store path that can be had, and that may be believed. */
 export interface Offer {
@@ -59,6 +61,7 @@ export class Upstream {
   /** What {@link meet} asked, and a question after it waits for. */
   readonly #meeting = new SingleFlight<number>();
   #priority: number | undefined;
+  #soonestMs = Number.POSITIVE_INFINITY;
 
   constructor(options: UpstreamOptions) {
     this.#options = options;
@@ -72,6 +75,11 @@ export class Upstream {
   /** Its place among others, when it is known. */
   get knownPriority(): number | undefined {
     return this.#priority;
+  }
+
+  /** Whether it has answered so soon that hardly anything is gained by asking in advance. */
+  get isNear(): boolean {
+    return this.#soonestMs < NEAR_MS;
   }
 
   /** Its place among others. @throws {StoreError} when it cannot be asked, or is for another store. */
@@ -162,7 +170,9 @@ export class Upstream {
     const before = this.#recall(hash, key);
     if (before !== undefined) return before.offer;
     const { breaker, cache, kept } = this.#options;
+    const asked = performance.now();
     const narinfo = await breaker.run(() => cache.narinfo(hash, { signal }));
+    this.#soonestMs = Math.min(this.#soonestMs, performance.now() - asked);
     const offer = narinfo && this.#judge(narinfo, false);
     const ttl = offer === undefined ? Math.min(ABSENT_MS, kept?.absentMs ?? ABSENT_MS) : FOUND_MS;
     // To the cache, 0 would be for ever.

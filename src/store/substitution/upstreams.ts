@@ -7,6 +7,12 @@ import type { Offer, Upstream } from "./upstream.js";
 /** How long one upstream is waited for before the next one is asked too. */
 const PATIENCE_MS = 500;
 
+/**
+ * A near one is asked in advance only then: until its answers have been read, which takes longer than waiting for one of
+ * them, whoever looks at a store path may have all that it wants.
+ */
+const NEAR_AHEAD_MS = 100;
+
 /** What an upstream answered: that it lacks the path, with neither. */
 export interface UpstreamAnswer {
   readonly offer?: Offer | undefined;
@@ -57,11 +63,15 @@ export class Upstreams {
    */
   lookAhead({ narinfo, upstream }: Offer): void {
     const { signal } = this.#closing;
-    for (const reference of narinfo.references) {
-      if (reference.equals(narinfo.storePath)) continue;
-      // Whoever wants it asks again, and is told.
-      upstream.find(reference.hash, { signal }).catch(() => {});
-    }
+    const ask = () => {
+      for (const reference of narinfo.references) {
+        if (reference.equals(narinfo.storePath)) continue;
+        // Whoever wants it asks again, and is told.
+        upstream.find(reference.hash, { signal }).catch(() => {});
+      }
+    };
+    if (upstream.isNear) setTimeout(ask, NEAR_AHEAD_MS).unref();
+    else ask();
   }
 
   /** Connects beside the caller, who expects questions soon. Whoever asks is told of what fails. */
