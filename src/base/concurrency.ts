@@ -36,6 +36,11 @@ export class TaskPool {
     this.#limit = limit;
   }
 
+  /** Whether {@link ready} would wait, or throw. */
+  get isBusy(): boolean {
+    return this.#running.size >= this.#limit || this.#failure !== undefined;
+  }
+
   /** Waits for a free place; throws the first failure there was. */
   async ready(): Promise<void> {
     while (this.#running.size >= this.#limit) await Promise.race(this.#running);

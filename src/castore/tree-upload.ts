@@ -19,7 +19,7 @@ export interface TreeTargets {
 
 /** What is written of {@link TreeTargets}. */
 export interface TreeSink {
-  readonly blobs: Pick<BlobService, "openWrite">;
+  readonly blobs: Pick<BlobService, "openWrite" | "putSmall">;
   readonly directories: Pick<DirectoryService, "startPut">;
 }
 
@@ -79,6 +79,16 @@ export class TreeUpload {
     return this.#stack.length > 0;
   }
 
+  /** Whether {@link ready} has to be awaited. */
+  get isBusy(): boolean {
+    return this.#pending.isBusy;
+  }
+
+  /** Whether small files can be given as a whole, see {@link smallFile}. */
+  get takesSmallFiles(): boolean {
+    return this.#blobs.putSmall !== undefined;
+  }
+
   /** Waits until there is room for one more file; throws when something before it could not be stored. */
   async ready(): Promise<void> {
     await this.#pending.ready();
@@ -126,6 +136,24 @@ export class TreeUpload {
     this.#add(name, node);
   }
 
+  /**
+   * Stores a file whose content, of at most `SMALL_BYTES_MAX` bytes, is at hand, and may change when this returns. Does
+   * what {@link file} does with a tenth of the promises.
+   */
+  smallFile(
+    name: Uint8Array,
+    executable: boolean,
+    content: Uint8Array,
+    onStored: (blob: StoredBlob) => void = () => {},
+  ): void {
+    const node = this.#pending.run(async (): Promise<Node> => {
+      const { digest, size } = await this.#putSmall(content);
+      onStored({ digest, size });
+      return { type: "file", digest, size: BigInt(size), executable };
+    });
+    this.#add(name, node);
+  }
+
   /** The root, once all of the tree is as durable as the targets make it. */
   async finish(): Promise<Node> {
     const node = (await this.#root) as Node;
@@ -137,6 +165,11 @@ export class TreeUpload {
   async settle(): Promise<void> {
     await this.#pending.settle();
     await this.#putter[Symbol.asyncDispose]();
+  }
+
+  #putSmall(content: Uint8Array): Promise<StoredBlob> {
+    if (this.#blobs.putSmall === undefined) throw new TypeError("Small files are not taken whole");
+    return this.#blobs.putSmall(content);
   }
 
   async #storeDirectory(pending: readonly PendingEntry[]): Promise<Node> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { BlobReader, BlobService } from "../../src/castore/blob/service.js";
-import { getBlob, putBlob } from "../../src/castore/blob/service.js";
+import { getBlob, putBlob, SMALL_BYTES_MAX } from "../../src/castore/blob/service.js";
 import { B3Digest } from "../../src/castore/digest.js";
 import { bytes, collect, noise } from "../support/bytes.js";
 import { EMPTY_DIGEST } from "../support/empty-digest.js";
@@ -57,6 +57,23 @@ export function blobServiceConformance({ traits, open, reopen }: BlobBackend): v
     const resident = blobs.getResident?.(digest);
     if (resident !== undefined) expect(content.equals(resident)).toBe(true);
   });
+
+  it.each(SIZES.filter((size) => size <= SMALL_BYTES_MAX))(
+    "takes a blob of %d bytes at once, where it takes any so, and lets go of its memory",
+    async (size) => {
+      const blobs = await open();
+      if (blobs.putSmall === undefined) return;
+      const content = noise(size);
+      const memory = Buffer.from(content);
+      const storing = blobs.putSmall(memory);
+      memory.fill(0xaa);
+      const stored = await storing;
+      expect(stored.size).toBe(size);
+      expect(stored.digest.equals(B3Digest.of(content))).toBe(true);
+      expect(content.equals((await getBlob(blobs, stored.digest)) as Buffer)).toBe(true);
+      expect(await blobs.putSmall(content)).toEqual(stored);
+    },
+  );
 
   it("does not care how a blob was cut for writing", async () => {
     const blobs = await open();

@@ -29,6 +29,9 @@ export interface StreamOptions {
   readonly transient?: boolean;
 }
 
+/** Of what is worth a way of its own. */
+export const SMALL_BYTES_MAX = 64 * 1024;
+
 export interface BlobService {
   /** Whether the whole blob can be read from here now. */
   has(digest: B3Digest, options?: CallOptions): Promise<boolean>;
@@ -50,6 +53,13 @@ export interface BlobService {
 
   /** Starts a blob whose digest is not known yet; unseen by readers until `close()` resolves. */
   openWrite(options?: CallOptions): Promise<BlobWriter>;
+
+  /**
+   * Stores a blob of at most {@link SMALL_BYTES_MAX} bytes whose content is at hand. It may change as soon as this
+   * returns. When it resolves the blob is as durable as one that was written piece by piece. Services that gain nothing
+   * by it lack this.
+   */
+  putSmall?(content: Uint8Array): Promise<StoredBlob>;
 
   /** Finer pieces: `[]` means none are known, `undefined` means the blob is absent. */
   chunks(digest: B3Digest, options?: CallOptions): Promise<readonly ChunkMeta[] | undefined>;

@@ -14,9 +14,10 @@ import type {
   BlobWriter,
   ByteRange,
   ChunkMeta,
+  StoredBlob,
   StreamOptions,
 } from "../blob/service.js";
-import { type B3Digest, B3Hasher } from "../digest.js";
+import { B3Digest, B3Hasher } from "../digest.js";
 import { damaged, missing, unreadable } from "./blob-errors.js";
 import { type BlobRecord, decodeRecord, encodeFile, encodeInline } from "./blob-record.js";
 import { type BlobSink, LocalBlobWriter } from "./blob-writer.js";
@@ -70,6 +71,12 @@ export class LocalBlobService implements BlobService {
     return new LocalBlobWriter(sink);
   }
 
+  async putSmall(content: Uint8Array): Promise<StoredBlob> {
+    const digest = B3Digest.of(content);
+    await this.#storeInline(digest, content);
+    return { digest, size: content.length };
+  }
+
   async chunks(digest: B3Digest): Promise<readonly ChunkMeta[] | undefined> {
     return (await this.has(digest)) ? [] : undefined;
   }
@@ -77,8 +84,8 @@ export class LocalBlobService implements BlobService {
   async #storeInline(digest: B3Digest, content: Uint8Array): Promise<void> {
     // Nobody waits for a staged write, and where that looks for the blob is where it puts it.
     if (!this.#index.isStaged && this.#hasInline(digest, content)) return;
+    const record = encodeInline(content);
     await this.#index.commit(() => {
-      const record = encodeInline(content);
       const present = this.#table.peek(digest.bytes);
       if (present !== undefined && equalBytes(present, record)) return;
       this.#table.put(digest.bytes, record);

@@ -3,7 +3,7 @@
  * and the NAR hash together.
  */
 import { setImmediate as turn } from "node:timers/promises";
-import type { BlobWriter } from "../../castore/blob/service.js";
+import { type BlobWriter, SMALL_BYTES_MAX } from "../../castore/blob/service.js";
 import { type TreeSink, TreeUpload } from "../../castore/tree-upload.js";
 import { NarHasher } from "../nar/hasher.js";
 import type { IngestedTree } from "../nar/ingest.js";
@@ -59,6 +59,7 @@ class Ingest {
   readonly #onProgress: (progress: ImportProgress) => void;
   readonly #hasher = new NarHasher();
   readonly #nar: NarWriter;
+  readonly #small = Buffer.allocUnsafe(SMALL_BYTES_MAX);
   #entries = 0;
   #bytes = 0;
 
@@ -115,11 +116,25 @@ class Ingest {
 
   async #addFile(name: Uint8Array, file: StableFile): Promise<void> {
     this.#nar.startFile(BigInt(file.size), file.executable);
-    await this.#tree.file(name, file.executable, async (writer) => {
-      await this.#copy(file, writer);
-      file.verifyUnchanged();
-    });
+    if (this.#tree.takesSmallFiles && file.size <= SMALL_BYTES_MAX) {
+      this.#addSmall(name, file);
+    } else {
+      await this.#tree.file(name, file.executable, async (writer) => {
+        await this.#copy(file, writer);
+        file.verifyUnchanged();
+      });
+    }
     this.#nar.endFile();
+  }
+
+  #addSmall(name: Uint8Array, file: StableFile): void {
+    const content = this.#small.subarray(0, file.size);
+    if (file.size > 0) file.read(content, 0);
+    file.verifyUnchanged();
+    this.#nar.write(content);
+    this.#tree.smallFile(name, file.executable, content);
+    this.#bytes += file.size;
+    this.#report();
   }
 
   async #copy(file: StableFile, writer: BlobWriter): Promise<void> {

@@ -3,12 +3,12 @@
  * nowhere else.
  */
 import { abortable } from "../../base/abortable.js";
-import type { BlobWriter, StoredBlob } from "../../castore/blob/service.js";
+import { type BlobWriter, SMALL_BYTES_MAX, type StoredBlob } from "../../castore/blob/service.js";
 import type { Node } from "../../castore/node.js";
 import { type TreeSink, TreeUpload } from "../../castore/tree-upload.js";
 import { HashedNar } from "./hashed-nar.js";
 import type { NarHash } from "./hasher.js";
-import { type NarItem, NarReader, type NarReaderOptions } from "./reader.js";
+import { type NarFile, type NarItem, NarReader, type NarReaderOptions } from "./reader.js";
 
 /** What a tree was stored as. */
 export interface IngestedTree extends NarHash {
@@ -40,9 +40,13 @@ export async function ingestNar(
   const tree = new TreeUpload(targets, signal === undefined ? {} : { signal });
   try {
     await using reader = new NarReader(nar, options);
-    for (let item = await reader.next(); item !== undefined; item = await reader.next()) {
-      await tree.ready();
-      await store(item, tree, reader, onFile);
+    for (;;) {
+      const item = reader.nextIfHere() ?? (await reader.next());
+      if (item === undefined) break;
+      if (tree.isBusy) await tree.ready();
+      // Each wait is one for everything else that waits its turn.
+      const storing = store(item, tree, reader, onFile);
+      if (storing !== undefined) await storing;
     }
     const node = await tree.finish();
     return { node, ...nar.finish() };
@@ -51,27 +55,41 @@ export async function ingestNar(
   }
 }
 
-async function store(
+function store(
   item: NarItem,
   tree: TreeUpload,
   reader: NarReader,
   onFile: NarIngestOptions["onFile"],
-): Promise<void> {
+): Promise<void> | undefined {
   switch (item.type) {
     case "directory":
-      return tree.startDirectory(item.name);
+      tree.startDirectory(item.name);
+      return undefined;
     case "directory-end":
-      return tree.endDirectory();
+      tree.endDirectory();
+      return undefined;
     case "symlink":
-      return tree.symlink(item.name, item.target);
+      tree.symlink(item.name, item.target);
+      return undefined;
     case "file":
-      await tree.file(
-        item.name,
-        item.executable,
-        (writer) => copyContents(reader, writer),
-        (blob) => onFile?.(item.offset, blob),
-      );
+      return storeFile(item, tree, reader, (blob) => onFile?.(item.offset, blob));
   }
+}
+
+function storeFile(
+  { name, executable, size }: NarFile,
+  tree: TreeUpload,
+  reader: NarReader,
+  onStored: (blob: StoredBlob) => void,
+): Promise<void> | undefined {
+  if (tree.takesSmallFiles && size <= SMALL_BYTES_MAX) {
+    const contents = reader.wholeIfHere();
+    if (contents !== undefined) {
+      tree.smallFile(name, executable, contents, onStored);
+      return undefined;
+    }
+  }
+  return tree.file(name, executable, (writer) => copyContents(reader, writer), onStored);
 }
 
 /** Gets each piece while the one before is written. */

@@ -159,6 +159,44 @@ export class NarReader implements AsyncDisposable {
   }
 
   /**
+   * As {@link next}, for a step that needs nothing to be waited for; `undefined` says nothing.
+   *
+   * @throws {StoreError} as {@link next}.
+   */
+  nextIfHere(): NarItem | undefined {
+    if (this.#state === "contents") return undefined;
+    this.#enter();
+    try {
+      const item = this.#step();
+      return item === MORE ? undefined : item;
+    } catch (error) {
+      throw this.#fail(error);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /**
+   * The contents of the file that {@link next} came to, when they are here as a whole: they need not be read then. They
+   * lie on the memory of the source. `undefined` says nothing.
+   *
+   * @throws {StoreError} as {@link next}.
+   */
+  wholeIfHere(): Uint8Array | undefined {
+    if (this.#state !== "contents" || this.#restBytes !== this.#size) return undefined;
+    this.#enter();
+    try {
+      const contents = this.#tokens.whole(this.#size);
+      if (contents !== undefined) this.#state = "node-end";
+      return contents;
+    } catch (error) {
+      throw this.#fail(error);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /**
    * The next piece of the contents of the file that {@link next} came to; `undefined` when there are no more.
    * It lies on the memory of the source, as it came.
    *

@@ -124,6 +124,14 @@ export class TokenReader implements AsyncDisposable {
     return this.#input.take(max);
   }
 
+  /** As {@link piece} and {@link padding}, for contents that are here as a whole; `undefined` when they are not. */
+  whole(length: number): Uint8Array | undefined {
+    if (this.#input.buffered < length + paddingBytes(BigInt(length))) return undefined;
+    const contents = this.#input.take(length);
+    this.padding(length);
+    return contents;
+  }
+
   /** @throws {StoreError} unless the input is at its end. */
   async end(): Promise<void> {
     if (await this.#input.fill(1)) throw this.invalid("something follows the end of the NAR");

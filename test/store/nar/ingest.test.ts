@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StoreError } from "../../../src/base/errors.js";
+import { putBlob } from "../../../src/castore/blob/service.js";
 import { LocalStore } from "../../../src/castore/local/store.js";
 import { importNar } from "../../../src/store/import/import-nar.js";
 import { ingestNar } from "../../../src/store/nar/ingest.js";
@@ -55,6 +56,17 @@ async function* usedAgain(
   }
 }
 
+/** Services in memory that take small blobs as a whole; `onSmall` may fail. */
+function takingSmallBlobs(onSmall: () => void = () => {}) {
+  const { blobs, directories } = memoryServices();
+  const putSmall = async (content: Uint8Array) => {
+    const storing = putBlob(blobs, Buffer.from(content));
+    onSmall();
+    return await storing;
+  };
+  return { blobs: Object.assign(blobs, { putSmall }), directories };
+}
+
 describe("ingestNar()", () => {
   it.each(NAR_FIXTURES)("finds the published hash of $title", async ({ tree, length, sha256 }) => {
     const services = memoryServices();
@@ -67,11 +79,12 @@ describe("ingestNar()", () => {
     await fc.assert(
       fc.asyncProperty(treeArbitrary, fc.array(fc.nat(), { maxLength: 20 }), async (tree, cuts) => {
         const nar = narOf(tree);
-        const services = memoryServices();
-        const { node, narSha256 } = await ingestNar(cutAt(nar, cuts), services);
-        expect(node).toEqual(await storeTree(tree, memoryServices()));
-        expect(Buffer.from(narSha256)).toEqual(createHash("sha256").update(nar).digest());
-        expect((await collect(renderNar(node, services))).equals(nar)).toBe(true);
+        for (const services of [memoryServices(), takingSmallBlobs()]) {
+          const { node, narSha256 } = await ingestNar(cutAt(nar, cuts), services);
+          expect(node).toEqual(await storeTree(tree, memoryServices()));
+          expect(Buffer.from(narSha256)).toEqual(createHash("sha256").update(nar).digest());
+          expect((await collect(renderNar(node, services))).equals(nar)).toBe(true);
+        }
       }),
       { numRuns: 60 },
     );
@@ -163,6 +176,34 @@ describe("ingestNar()", () => {
     await expect(importNar(source(), "name", targets)).rejects.toBe(OUTAGE);
     expect(closed).toBe(true);
     for await (const _ of pathInfos.list()) throw new Error("A path info was stored");
+  });
+
+  it("fails with what fails where small blobs are taken as a whole, whichever it is", async () => {
+    for (const nth of [1, 2]) {
+      let count = 0;
+      const services = takingSmallBlobs(() => {
+        if (++count === nth) throw OUTAGE;
+      });
+      await expect(ingestNar([SAMPLE], services)).rejects.toBe(OUTAGE);
+    }
+  });
+
+  it("tells of small files where they begin, too", async () => {
+    const offsets: [number, number][] = [];
+    await ingestNar([SAMPLE], takingSmallBlobs(), {
+      onFile: (offset, { size }) => offsets.push([offset, size]),
+    });
+    expect(offsets.sort(([a], [b]) => a - b).map(([, size]) => size)).toEqual([300_000, 5, 5]);
+    for (const [offset, size] of offsets.slice(1)) {
+      expect(SAMPLE.subarray(offset, offset + size).toString()).toBe("small");
+    }
+  });
+
+  it("refuses padding that is not zero behind a small file that is here as a whole", async () => {
+    const nar = narOf(file("small"));
+    nar[nar.indexOf("small") + 5] = 1;
+    const services = takingSmallBlobs();
+    await expect(ingestNar([nar], services)).rejects.toThrow("padding that is not zero");
   });
 
   it("fails with what its source fails with", async () => {
