@@ -1,4 +1,4 @@
-import { throwIfAborted, untilAborted } from "./abort.js";
+import { abortError, throwIfAborted } from "./abort.js";
 import { letGo } from "./let-go.js";
 
 /**
@@ -12,16 +12,24 @@ export async function* abortable<T>(
   const iterator =
     Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
   let isPulling = false;
+  let giveUp = (_reason: unknown): void => {};
+  // One for all pieces, of which there are many.
+  const onAbort = (): void => giveUp(signal && abortError(signal));
+  signal?.addEventListener("abort", onAbort);
   try {
     for (;;) {
       throwIfAborted(signal);
       isPulling = true;
-      const { done, value } = await untilAborted(Promise.resolve(iterator.next()), signal);
+      const { done, value } = await new Promise<IteratorResult<T>>((resolve, reject) => {
+        giveUp = reject;
+        Promise.resolve(iterator.next()).then(resolve, reject);
+      });
       isPulling = false;
       if (done) return;
       yield value;
     }
   } finally {
+    signal?.removeEventListener("abort", onAbort);
     await letGo(iterator, isPulling);
   }
 }

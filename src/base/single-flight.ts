@@ -33,9 +33,10 @@ export class SingleFlight<T> {
       return await untilAborted(flight.result, signal);
     } finally {
       flight.waiting--;
-      if (flight.waiting === 0) {
-        // A task that was given up may take its time to end; it is no answer for those who come now.
-        this.#forget(key, flight);
+      // One that has ended is forgotten already.
+      if (flight.waiting === 0 && this.#flights.get(key) === flight) {
+        // A task that is given up may take its time to end; it is no answer for those who come now.
+        this.#flights.delete(key);
         flight.stop.abort();
       }
     }
@@ -45,12 +46,10 @@ export class SingleFlight<T> {
     const stop = new AbortController();
     const flight: Flight<T> = { result: task(stop.signal), stop, waiting: 0 };
     this.#flights.set(key, flight);
-    const forget = () => this.#forget(key, flight);
+    const forget = () => {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    };
     flight.result.then(forget, forget);
     return flight;
-  }
-
-  #forget(key: string, flight: Flight<T>): void {
-    if (this.#flights.get(key) === flight) this.#flights.delete(key);
   }
 }

@@ -80,4 +80,18 @@ describe("SingleFlight", () => {
     await expect(asked).rejects.toMatchObject({ code: "aborted" });
     expect(task.started).toBe(0);
   });
+
+  it("leaves the signal of a task alone that has ended", async () => {
+    const flights = new SingleFlight<number>();
+    const signals: AbortSignal[] = [];
+    const task = async (signal: AbortSignal) => signals.push(signal);
+    expect(await flights.run("key", task)).toBe(1);
+    await expect(
+      flights.run("key", async (signal) => {
+        signals.push(signal);
+        throw new Error("failed");
+      }),
+    ).rejects.toThrow("failed");
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false, false]);
+  });
 });
