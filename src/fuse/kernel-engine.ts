@@ -15,7 +15,7 @@ import { type EarlyLimits, EarlyServer } from "./kernel/early-server.js";
 import { openFilesFor } from "./kernel/open-files.js";
 import { raiseReadAhead } from "./kernel/read-ahead.js";
 import { type Fetch, WaitingRequests } from "./kernel/waiting-requests.js";
-import { startWatcher } from "./kernel/watcher.js";
+import { startWatcher, type Watcher } from "./kernel/watcher.js";
 import type { WorkerPool } from "./kernel/worker-pool.js";
 import { mountAt, readMountTable } from "./mount-table.js";
 import { type Connection, FEATURE, has, negotiate } from "./protocol/init.js";
@@ -37,6 +37,12 @@ export interface KernelEngineOptions {
   readonly fetch: Fetch;
 }
 
+/**
+ * When a mount is watched over from. To start a process takes several milliseconds, which whoever waits for the mount can
+ * use better. Killed before, it stays behind dead, as one that is killed while it mounts, and the next start removes it.
+ */
+const WATCH_AFTER_MS = 200;
+
 const INIT_REPLY_BYTES = 4096;
 
 export class KernelEngine implements MountEngine {
@@ -49,14 +55,20 @@ export class KernelEngine implements MountEngine {
 
   async mount({ mountPoint, allowOther, log }: MountOptions): Promise<EngineMount> {
     const device = await mountDevice({ mountPoint, allowOther });
-    const watcher = startWatcher(mountPoint);
+    let watcher: Watcher | undefined;
+    const watching = setTimeout(() => {
+      watcher = startWatcher(mountPoint);
+    }, WATCH_AFTER_MS);
+    const unwatch = (): void => {
+      clearTimeout(watching);
+      watcher?.close();
+    };
     try {
       const connection = initialise(device, this.#options.passthrough, log);
       const mounted = mountAt(readMountTable(), mountPoint);
       if (mounted !== undefined) raiseReadAhead(mounted.device, log);
       const { waiting, ended } = this.#serve(device, connection, log);
       // Another tvix-store that mounts here next may be given the same numbers by the kernel.
-      const unwatch = () => watcher.close();
       ended.then(unwatch, unwatch);
       const { pool } = this.#options;
       return {
@@ -64,13 +76,13 @@ export class KernelEngine implements MountEngine {
         async close() {
           waiting.close();
           await pool.close();
-          watcher.close();
+          unwatch();
         },
       };
     } catch (error) {
       await detach(mountPoint);
       closeSync(device);
-      watcher.close();
+      unwatch();
       throw error;
     }
   }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import {
+  childrenOf,
   isMountPoint,
   kernelTestsObstacle,
   killForGood,
@@ -80,6 +81,7 @@ for _ in sys.stdin:
     const busy = await start();
     const user = await use(busy);
     for (const mount of [idle, busy]) {
+      await until(() => childrenOf(mount.process).length > 0);
       mount.process.kill("SIGKILL");
       await until(() => !isMountPoint(mount.mountPoint));
     }

@@ -83,11 +83,18 @@ export function removeMounts(path: string): void {
 
 /** Kills a server and what it has started to clear up behind it, so that its mount stays, dead. */
 export async function killForGood(server: ChildProcess): Promise<void> {
-  for (const name of readdirSync("/proc")) {
-    if (parentOf(name) === server.pid) process.kill(Number(name), "SIGKILL");
-  }
+  // It starts that a moment after it has mounted.
+  server.kill("SIGSTOP");
+  for (const child of childrenOf(server)) process.kill(child, "SIGKILL");
   server.kill("SIGKILL");
   await until(() => server.exitCode !== null || server.signalCode !== null);
+}
+
+/** What a process has started that still runs. */
+export function childrenOf({ pid }: ChildProcess): number[] {
+  return readdirSync("/proc")
+    .filter((name) => parentOf(name) === pid)
+    .map(Number);
 }
 
 function parentOf(pid: string): number | undefined {
