@@ -1,5 +1,5 @@
 import type { Logger } from "../base/log.js";
-import { type NarReaderOptions, NIX_DEPTH_MAX } from "../store/nar/reader.js";
+import { type NarReaderOptions, NIX_DEPTH_MAX } from "../store/nar/grammar.js";
 
 /** How commands read NARs: within the default limits, and saying what Nix would not take. */
 export function narReaderOptions(log: Logger): NarReaderOptions {

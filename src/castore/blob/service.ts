@@ -29,7 +29,7 @@ export interface StreamOptions {
   readonly transient?: boolean;
 }
 
-/** Of what is worth a way of its own. */
+/** Of blobs that can be stored as a whole, see {@link BlobService.putSmall}. */
 export const SMALL_BYTES_MAX = 64 * 1024;
 
 export interface BlobService {

@@ -5,7 +5,6 @@
  *   1   u64 little-endian: the size of a blob kept as a file
  */
 
-import { SMALL_BYTES_MAX } from "../blob/service.js";
 import type { B3Digest } from "../digest.js";
 import { damaged } from "./blob-errors.js";
 
@@ -19,7 +18,7 @@ import { damaged } from "./blob-errors.js";
  *   128 KiB   563 µs   418 µs      10 µs   11 µs    3 µs
  *   1 MiB     3.5 ms   0.9 ms      98 µs   54 µs    27 µs
  */
-export const INLINE_BYTES_MAX = SMALL_BYTES_MAX;
+export const INLINE_BYTES_MAX = 64 * 1024;
 
 const INLINE = 0;
 const FILE = 1;

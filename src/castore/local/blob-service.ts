@@ -19,7 +19,13 @@ import type {
 } from "../blob/service.js";
 import { B3Digest, B3Hasher } from "../digest.js";
 import { damaged, missing, unreadable } from "./blob-errors.js";
-import { type BlobRecord, decodeRecord, encodeFile, encodeInline } from "./blob-record.js";
+import {
+  type BlobRecord,
+  decodeRecord,
+  encodeFile,
+  encodeInline,
+  INLINE_BYTES_MAX,
+} from "./blob-record.js";
 import { type BlobSink, LocalBlobWriter } from "./blob-writer.js";
 import { FolderSync } from "./folder-sync.js";
 import type { Table } from "./index-database.js";
@@ -72,6 +78,9 @@ export class LocalBlobService implements BlobService {
   }
 
   async putSmall(content: Uint8Array): Promise<StoredBlob> {
+    if (content.length > INLINE_BYTES_MAX) {
+      throw new RangeError(`A blob of ${content.length} bytes does not fit into the index`);
+    }
     const digest = B3Digest.of(content);
     await this.#storeInline(digest, content);
     return { digest, size: content.length };

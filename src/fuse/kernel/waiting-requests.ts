@@ -1,7 +1,6 @@
 /**
- * Requests that wait for something to be fetched. Threads that serve the mount never wait: they hand such a
- * request to the main thread, which fetches what is missing, handles the request again and writes the reply
- * to the same device.
+ * Requests that wait for something to be fetched. Whoever serves the mount never waits: such a request is handed over
+ * to this, on the main thread, which has it fetched, handles the request again and writes the reply to the same device.
  */
 import { setImmediate } from "node:timers/promises";
 import { LRUCache } from "lru-cache";

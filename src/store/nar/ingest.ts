@@ -6,9 +6,10 @@ import { abortable } from "../../base/abortable.js";
 import { type BlobWriter, SMALL_BYTES_MAX, type StoredBlob } from "../../castore/blob/service.js";
 import type { Node } from "../../castore/node.js";
 import { type TreeSink, TreeUpload } from "../../castore/tree-upload.js";
+import type { NarFile, NarItem, NarReaderOptions } from "./grammar.js";
 import { HashedNar } from "./hashed-nar.js";
 import type { NarHash } from "./hasher.js";
-import { type NarFile, type NarItem, NarReader, type NarReaderOptions } from "./reader.js";
+import { NarReader } from "./reader.js";
 
 /** What a tree was stored as. */
 export interface IngestedTree extends NarHash {

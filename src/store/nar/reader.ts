@@ -1,95 +1,8 @@
 /**
- * Reads NARs:
- *
- *   nar       := "nix-archive-1" node
- *   node      := "(" "type" ( regular | symlink | directory ) ")"
- *   regular   := "regular" [ "executable" "" ] "contents" <bytes>
- *   symlink   := "symlink" "target" <bytes>
- *   directory := "directory" { entry }
- *   entry     := "entry" "(" "name" <bytes> "node" node ")"
- *
- * Every string is framed as in framing.ts, its padding all zeros. Names are as in path-component.ts and in
- * strictly ascending byte order; targets have 1 to 4095 bytes, none of them NUL. Nothing follows the NAR.
- *
- * Nix itself takes more than that: entries out of order, bytes after the end, files without contents, marks
- * behind the contents. None of these would come back the same, so there is one NAR for each tree here.
+ * Reads NARs, as grammar.ts has them.
  */
-import { compareBytes, quoteBytes } from "../../base/bytes.js";
-import { StoreError } from "../../base/errors.js";
-import {
-  NAME_BYTES_MAX,
-  TARGET_BYTES_MAX,
-  validateName,
-  validateTarget,
-} from "../../castore/path-component.js";
-import {
-  CLOSE,
-  DIRECTORY,
-  ENTRY,
-  EXECUTABLE,
-  MAGIC,
-  NODE,
-  paddingBytes,
-  REGULAR,
-  SYMLINK,
-} from "./framing.js";
+import { NarGrammar, type NarItem, type NarReaderOptions } from "./grammar.js";
 import { MORE, TokenReader } from "./token-reader.js";
-import { DEPTH_MAX } from "./walk.js";
-
-/** Nix refuses NARs with more directories inside each other, from version 2.34.7 on. */
-export const NIX_DEPTH_MAX = 64;
-
-export interface NarReaderOptions {
-  /** How many directories may lie inside each other; 4096 unless given. */
-  readonly depthMax?: number;
-  /** How long a name may be, in bytes; 255 unless it is less. */
-  readonly nameBytesMax?: number;
-  /** How long the target of a symlink may be, in bytes; 4095 unless it is less. */
-  readonly targetBytesMax?: number;
-  /** How long the NAR may be, in bytes. A file that would not fit is refused before its contents come. */
-  readonly narSizeMax?: number;
-  /** Told once, when there are more than {@link NIX_DEPTH_MAX} directories inside each other. */
-  readonly onDeep?: () => void;
-}
-
-/** One step through a NAR. `name` is that of the entry, empty for the root. Its bytes are the caller's. */
-export type NarItem =
-  | { readonly type: "directory"; readonly name: Uint8Array }
-  /** The innermost open directory has no more entries. */
-  | { readonly type: "directory-end" }
-  | { readonly type: "symlink"; readonly name: Uint8Array; readonly target: Uint8Array }
-  | NarFile;
-
-export interface NarFile {
-  readonly type: "file";
-  readonly name: Uint8Array;
-  readonly executable: boolean;
-  /** Length of the contents in bytes. They come next, see {@link NarReader.read}. */
-  readonly size: number;
-  /** Where in the NAR the contents start. */
-  readonly offset: number;
-}
-
-/** What comes next. */
-type State =
-  | "magic"
-  | "node"
-  | "size"
-  | "contents"
-  | "target"
-  | "entry"
-  | "name"
-  | "node-keyword"
-  | "node-end"
-  | "entry-end"
-  | "end";
-
-const START = [MAGIC];
-const NODES = [REGULAR, EXECUTABLE, SYMLINK, DIRECTORY];
-const ENTRY_OR_END = [ENTRY, CLOSE];
-const NODE_KEYWORD = [NODE];
-const END = [CLOSE];
-const NAMELESS = new Uint8Array(0);
 
 /**
  * A pull parser over chunks of any size: however they are cut, the result is the same. It is iterative, and
@@ -99,20 +12,7 @@ const NAMELESS = new Uint8Array(0);
  */
 export class NarReader implements AsyncDisposable {
   readonly #tokens: TokenReader;
-  readonly #depthMax: number;
-  readonly #nameBytesMax: number;
-  readonly #targetBytesMax: number;
-  readonly #onDeep: () => void;
-
-  #state: State = "magic";
-  /** For each open directory the name of its last entry. */
-  readonly #lastNames: Uint8Array[] = [];
-  #name: Uint8Array = NAMELESS;
-  #executable = false;
-  #size = 0;
-  /** Of the contents. */
-  #restBytes = 0;
-  #wasDeep = false;
+  readonly #grammar: NarGrammar;
   #busy = false;
   #failure: { readonly error: unknown } | undefined;
 
@@ -121,10 +21,7 @@ export class NarReader implements AsyncDisposable {
     options: NarReaderOptions = {},
   ) {
     this.#tokens = new TokenReader(source, options.narSizeMax ?? Number.MAX_SAFE_INTEGER);
-    this.#depthMax = options.depthMax ?? DEPTH_MAX;
-    this.#nameBytesMax = Math.min(options.nameBytesMax ?? NAME_BYTES_MAX, NAME_BYTES_MAX);
-    this.#targetBytesMax = Math.min(options.targetBytesMax ?? TARGET_BYTES_MAX, TARGET_BYTES_MAX);
-    this.#onDeep = options.onDeep ?? (() => {});
+    this.#grammar = new NarGrammar(this.#tokens, options);
   }
 
   /** How many bytes of the NAR have been read. */
@@ -140,13 +37,13 @@ export class NarReader implements AsyncDisposable {
    *   the source throws.
    */
   async next(): Promise<NarItem | undefined> {
-    if (this.#state === "contents" && this.#failure === undefined) {
+    if (this.#grammar.isInContents && this.#failure === undefined) {
       throw new TypeError("The contents of a file in a NAR have to be read or skipped first");
     }
     this.#enter();
     try {
       for (;;) {
-        const item = this.#step();
+        const item = this.#grammar.step();
         if (item === undefined) await this.#tokens.end();
         if (item !== MORE) return item;
         await this.#tokens.more();
@@ -164,16 +61,11 @@ export class NarReader implements AsyncDisposable {
    * @throws {StoreError} as {@link next}.
    */
   nextIfHere(): NarItem | undefined {
-    if (this.#state === "contents") return undefined;
-    this.#enter();
-    try {
-      const item = this.#step();
+    if (this.#grammar.isInContents) return undefined;
+    return this.#now(() => {
+      const item = this.#grammar.step();
       return item === MORE ? undefined : item;
-    } catch (error) {
-      throw this.#fail(error);
-    } finally {
-      this.#busy = false;
-    }
+    });
   }
 
   /**
@@ -183,17 +75,8 @@ export class NarReader implements AsyncDisposable {
    * @throws {StoreError} as {@link next}.
    */
   wholeIfHere(): Uint8Array | undefined {
-    if (this.#state !== "contents" || this.#restBytes !== this.#size) return undefined;
-    this.#enter();
-    try {
-      const contents = this.#tokens.whole(this.#size);
-      if (contents !== undefined) this.#state = "node-end";
-      return contents;
-    } catch (error) {
-      throw this.#fail(error);
-    } finally {
-      this.#busy = false;
-    }
+    if (!this.#grammar.isInContents) return undefined;
+    return this.#now(() => this.#grammar.wholeContents());
   }
 
   /**
@@ -203,23 +86,15 @@ export class NarReader implements AsyncDisposable {
    * @throws {StoreError} as {@link next}.
    */
   async read(): Promise<Uint8Array | undefined> {
-    if (this.#state !== "contents" && this.#failure === undefined) {
+    if (!this.#grammar.isInContents && this.#failure === undefined) {
       throw new TypeError("There is no file in a NAR whose contents could be read");
     }
     this.#enter();
     try {
       for (;;) {
-        const piece =
-          this.#restBytes > 0
-            ? this.#tokens.piece(this.#restBytes)
-            : this.#tokens.padding(this.#size);
-        if (piece === MORE) {
-          await this.#tokens.more();
-          continue;
-        }
-        if (piece === undefined) this.#state = "node-end";
-        else this.#restBytes -= piece.length;
-        return piece;
+        const piece = this.#grammar.contents();
+        if (piece !== MORE) return piece;
+        await this.#tokens.more();
       }
     } catch (error) {
       throw this.#fail(error);
@@ -237,6 +112,18 @@ export class NarReader implements AsyncDisposable {
     await this.#tokens[Symbol.asyncDispose]();
   }
 
+  /** Does what waits for nothing. */
+  #now<T>(act: () => T): T {
+    this.#enter();
+    try {
+      return act();
+    } catch (error) {
+      throw this.#fail(error);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
   #enter(): void {
     if (this.#failure !== undefined) throw this.#failure.error;
     if (this.#busy) throw new TypeError("A NAR reader takes one call at a time");
@@ -247,114 +134,4 @@ export class NarReader implements AsyncDisposable {
     this.#failure ??= { error };
     return error;
   }
-
-  /** Goes from state to state until there is something to tell; `undefined` at the end. */
-  #step(): NarItem | undefined | typeof MORE {
-    for (;;) {
-      switch (this.#state) {
-        case "magic":
-          if (this.#tokens.match(START) === MORE) return MORE;
-          this.#state = "node";
-          break;
-        case "node": {
-          const kind = this.#tokens.match(NODES);
-          if (kind === MORE) return MORE;
-          if (kind === DIRECTORY) return this.#enterDirectory();
-          this.#executable = kind === EXECUTABLE;
-          this.#state = kind === SYMLINK ? "target" : "size";
-          break;
-        }
-        case "size":
-          return this.#readSize();
-        case "target": {
-          const target = this.#tokens.string("target", this.#targetBytesMax, validateTarget);
-          if (target === MORE) return MORE;
-          this.#state = "node-end";
-          return { type: "symlink", name: this.#name, target };
-        }
-        case "entry": {
-          const found = this.#tokens.match(ENTRY_OR_END);
-          if (found === MORE) return MORE;
-          if (found === CLOSE) {
-            this.#lastNames.pop();
-            this.#leaveNode();
-            return { type: "directory-end" };
-          }
-          this.#state = "name";
-          break;
-        }
-        case "name": {
-          const name = this.#tokens.string("name", this.#nameBytesMax, this.#checkName);
-          if (name === MORE) return MORE;
-          this.#name = name;
-          this.#lastNames[this.#lastNames.length - 1] = name;
-          this.#state = "node-keyword";
-          break;
-        }
-        case "node-keyword":
-          if (this.#tokens.match(NODE_KEYWORD) === MORE) return MORE;
-          this.#state = "node";
-          break;
-        case "node-end":
-          if (this.#tokens.match(END) === MORE) return MORE;
-          this.#leaveNode();
-          break;
-        case "entry-end":
-          if (this.#tokens.match(END) === MORE) return MORE;
-          this.#state = "entry";
-          break;
-        case "contents":
-        case "end":
-          return undefined;
-      }
-    }
-  }
-
-  #leaveNode(): void {
-    this.#state = this.#lastNames.length === 0 ? "end" : "entry-end";
-  }
-
-  #enterDirectory(): NarItem {
-    const depth = this.#lastNames.length + 1;
-    if (depth > this.#depthMax) {
-      throw this.#tokens.invalid(`more than ${this.#depthMax} directories lie inside each other`);
-    }
-    if (depth > NIX_DEPTH_MAX && !this.#wasDeep) {
-      this.#wasDeep = true;
-      this.#onDeep();
-    }
-    this.#lastNames.push(NAMELESS);
-    this.#state = "entry";
-    return { type: "directory", name: this.#name };
-  }
-
-  #readSize(): NarFile | typeof MORE {
-    const size = this.#tokens.length();
-    if (size === MORE) return MORE;
-    const frame = paddingBytes(size) + CLOSE.bytes.length;
-    this.#tokens.allow(`a file of ${size} bytes`, size + BigInt(frame));
-    this.#size = Number(size);
-    this.#restBytes = this.#size;
-    this.#state = "contents";
-    return {
-      type: "file",
-      name: this.#name,
-      executable: this.#executable,
-      size: this.#size,
-      offset: this.#tokens.position,
-    };
-  }
-
-  readonly #checkName = (name: Uint8Array): void => {
-    validateName(name);
-    const last = this.#lastNames.at(-1) as Uint8Array;
-    const order = compareBytes(last, name);
-    if (order < 0) return;
-    throw new StoreError(
-      "invalid-argument",
-      order === 0
-        ? `duplicate name ${quoteBytes(name)}`
-        : `wrong sorting: ${quoteBytes(name)} must come before ${quoteBytes(last)}`,
-    );
-  };
 }

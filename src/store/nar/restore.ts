@@ -7,7 +7,8 @@ import { asBuffer, quoteBytes } from "../../base/bytes.js";
 import { entryPath } from "../../base/entry-path.js";
 import { errnoOf, messageOf, StoreError } from "../../base/errors.js";
 import { removeTree } from "../../base/remove-tree.js";
-import { type NarFile, type NarItem, NarReader, type NarReaderOptions } from "./reader.js";
+import type { NarFile, NarItem, NarReaderOptions } from "./grammar.js";
+import { NarReader } from "./reader.js";
 import {
   createFile,
   FileFailure,

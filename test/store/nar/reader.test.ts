@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { NarReader, NIX_DEPTH_MAX } from "../../../src/store/nar/reader.js";
+import { NIX_DEPTH_MAX } from "../../../src/store/nar/grammar.js";
+import { NarReader } from "../../../src/store/nar/reader.js";
 import { noise } from "../../support/bytes.js";
 import { NAR_FIXTURES } from "../support/nar-fixtures.js";
 import { directory, file, symlink, type Tree, treeArbitrary } from "../support/tree.js";

@@ -1,5 +1,6 @@
 import type { Argv } from "yargs";
-import { type NarItem, NarReader, type NarReaderOptions } from "../../../store/nar/reader.js";
+import type { NarItem, NarReaderOptions } from "../../../store/nar/grammar.js";
+import { NarReader } from "../../../store/nar/reader.js";
 import { readInput } from "../../input.js";
 import { type JsonEntry, jsonEntry, jsonText, noEntries, printEntry } from "../../listing.js";
 import { createLogger, type LogArguments } from "../../logger.js";

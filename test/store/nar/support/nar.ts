@@ -1,7 +1,8 @@
 /**
  * NARs as bytes: written from trees, cut into chunks, and put together wrongly on purpose.
  */
-import { NarReader, type NarReaderOptions } from "../../../../src/store/nar/reader.js";
+import type { NarReaderOptions } from "../../../../src/store/nar/grammar.js";
+import { NarReader } from "../../../../src/store/nar/reader.js";
 import { NarWriter } from "../../../../src/store/nar/writer.js";
 import { type Tree, writeTreeAsNar } from "../../support/tree.js";
 
