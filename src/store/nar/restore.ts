@@ -1,31 +1,23 @@
 /**
  * Unpacking a NAR onto the disk.
  */
-import { closeSync, constants, mkdirSync, openSync, symlinkSync, unlinkSync } from "node:fs";
+import { closeSync, mkdirSync, symlinkSync, unlinkSync } from "node:fs";
 import { abortable } from "../../base/abortable.js";
 import { asBuffer, quoteBytes } from "../../base/bytes.js";
 import { entryPath } from "../../base/entry-path.js";
-import { errnoOf, messageOf, StoreError } from "../../base/errors.js";
+import { messageOf, StoreError } from "../../base/errors.js";
 import { removeTree } from "../../base/remove-tree.js";
 import type { NarFile, NarItem, NarReaderOptions } from "./grammar.js";
 import { NarReader } from "./reader.js";
-import {
-  createFile,
-  FileFailure,
-  makeExecutable,
-  makeFiles,
-  type NewFile,
-  writeFully,
-} from "./restore-files.js";
-import { BATCH_BYTES, type RestoreHelper } from "./restore-helper.js";
+import { RestoreBatches } from "./restore-batches.js";
+import { createFile, makeExecutable, writeFully } from "./restore-files.js";
+import { cannotRestore, OpenFolder } from "./restore-folder.js";
+import type { RestoreHelper } from "./restore-helper.js";
 
-const OPEN_FOLDER = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_DIRECTORY;
 /** Files up to this size are made many at a time when there is a helper. */
 const SMALL_BYTES = 64 * 1024;
 /** After so many small files, more are to be expected: enough to be worth the start of a thread. */
 const HELP_AFTER = 500;
-/** How many files are given to the helper at once; the folders of all stay open. */
-const BATCH_FILES = 128;
 
 export interface NarRestoreOptions extends NarReaderOptions {
   readonly signal?: AbortSignal;
@@ -64,27 +56,6 @@ export async function restoreNar(
   }
 }
 
-interface OpenFolder {
-  readonly name: Uint8Array;
-  readonly descriptor: number;
-  /** What it lies in; `undefined` for the root. */
-  readonly parent: OpenFolder | undefined;
-  /** How many of its files are in batches: until there are none it stays open. */
-  waitingFiles: number;
-  isLeft: boolean;
-}
-
-/** Small files that are made together. Their contents are in the piece of memory of the same number. */
-interface Batch {
-  readonly memory: 0 | 1;
-  readonly files: NewFile[];
-  /** Where each goes. */
-  readonly folders: OpenFolder[];
-  usedBytes: number;
-}
-
-const newBatch = (memory: 0 | 1): Batch => ({ memory, files: [], folders: [], usedBytes: 0 });
-
 class Restore {
   readonly #root: Buffer;
   readonly #help: (() => RestoreHelper) | undefined;
@@ -92,11 +63,8 @@ class Restore {
   #made: "nothing" | "a file" | "a folder" = "nothing";
   /** The innermost. */
   #folder: OpenFolder | undefined;
-  #helper: RestoreHelper | undefined;
+  #batches: RestoreBatches | undefined;
   #smallFiles = 0;
-  #gathered = newBatch(0);
-  /** What the helper has been given. */
-  #given = newBatch(1);
 
   constructor(root: Uint8Array, help: (() => RestoreHelper) | undefined) {
     this.#root = asBuffer(root);
@@ -109,14 +77,15 @@ class Restore {
         this.#guard(item.name, (location) => {
           mkdirSync(location, 0o777);
           if (this.#folder === undefined) this.#made = "a folder";
-          const descriptor = openSync(location, OPEN_FOLDER);
-          const parent = this.#folder;
-          this.#folder = { name: item.name, descriptor, parent, waitingFiles: 0, isLeft: false };
+          this.#folder = new OpenFolder(item.name, location, this.#folder);
         });
         break;
-      case "directory-end":
-        this.#leave(this.#folder as OpenFolder);
+      case "directory-end": {
+        const left = this.#folder as OpenFolder;
+        this.#folder = left.parent;
+        left.leave();
         break;
+      }
       case "symlink":
         this.#guard(item.name, (location) => {
           symlinkSync(item.target as Buffer, location);
@@ -127,9 +96,9 @@ class Restore {
 
   async file(file: NarFile, reader: NarReader): Promise<void> {
     if (this.#folder !== undefined && file.size <= SMALL_BYTES) {
-      if (++this.#smallFiles === HELP_AFTER) this.#helper = this.#help?.();
-      if (this.#helper !== undefined) {
-        await this.#gather(file, this.#folder, reader, this.#helper);
+      if (++this.#smallFiles === HELP_AFTER) this.#batches = this.#makeBatches();
+      if (this.#batches !== undefined) {
+        await this.#batches.add(this.#folder, file, () => reader.read());
         return;
       }
     }
@@ -151,23 +120,28 @@ class Restore {
     }
   }
 
+  #makeBatches(): RestoreBatches | undefined {
+    if (this.#help === undefined) return undefined;
+    return new RestoreBatches(this.#help(), (folder, name, error) =>
+      this.#failure(folder, name, error),
+    );
+  }
+
   /** Waits until all files have been made. */
   async finish(): Promise<void> {
-    this.#makeGathered();
-    await this.#settle();
+    await this.#batches?.finish();
   }
 
   /** Lets go of the folders that are open, and of the helper. */
   close(): void {
-    for (const batch of [this.#gathered, this.#given]) this.#release(batch);
-    for (let at = this.#folder; at !== undefined; at = at.parent) closeSync(at.descriptor);
-    this.#helper?.end();
+    this.#batches?.close();
+    for (let at = this.#folder; at !== undefined; at = at.parent) at.leave();
   }
 
   /** Removes what was made, for the reason `failure`. */
   async undo(failure: unknown): Promise<void> {
-    // It makes no more files then. What it fails on is no news.
-    await this.#settle().catch(() => {});
+    // No more files are made then. What that fails on is no news.
+    await this.#batches?.settle().catch(() => {});
     try {
       if (this.#made === "a file") unlinkSync(this.#root);
       if (this.#made === "a folder") removeTree(this.#root);
@@ -179,70 +153,6 @@ class Restore {
         { cause: failure },
       );
     }
-  }
-
-  /** Takes a small file into a batch. Full ones are the helper's, or, while it is busy, made here. */
-  async #gather(
-    { name, executable, size }: NarFile,
-    folder: OpenFolder,
-    reader: NarReader,
-    helper: RestoreHelper,
-  ): Promise<void> {
-    const { files, usedBytes } = this.#gathered;
-    if (files.length === BATCH_FILES || usedBytes + size > BATCH_BYTES) this.#passOn(helper);
-    const batch = this.#gathered;
-    for (let piece = await reader.read(); piece !== undefined; piece = await reader.read()) {
-      helper.contents[batch.memory].set(piece, batch.usedBytes);
-      batch.usedBytes += piece.length;
-    }
-    batch.files.push({ folder: folder.descriptor, name, executable, size });
-    batch.folders.push(folder);
-    folder.waitingFiles++;
-  }
-
-  #passOn(helper: RestoreHelper): void {
-    if (!this.#attribute(this.#given, () => helper.isIdle)) {
-      this.#makeGathered();
-      return;
-    }
-    this.#release(this.#given);
-    [this.#given, this.#gathered] = [this.#gathered, this.#given];
-    helper.give(this.#given.files, this.#given.memory);
-  }
-
-  #makeGathered(): void {
-    const batch = this.#gathered;
-    const contents = this.#helper?.contents[batch.memory];
-    if (contents !== undefined) this.#attribute(batch, () => makeFiles(batch.files, contents));
-    this.#release(batch);
-  }
-
-  async #settle(): Promise<void> {
-    try {
-      await this.#helper?.settle();
-    } catch (error) {
-      throw this.#failureIn(this.#given, error);
-    }
-  }
-
-  /** What is in `batch` is there, or not wanted any more. */
-  #release(batch: Batch): void {
-    for (const folder of batch.folders.splice(0)) {
-      folder.waitingFiles--;
-      if (folder.isLeft) this.#closeUnused(folder);
-    }
-    batch.files.length = 0;
-    batch.usedBytes = 0;
-  }
-
-  #leave(folder: OpenFolder): void {
-    this.#folder = folder.parent;
-    folder.isLeft = true;
-    this.#closeUnused(folder);
-  }
-
-  #closeUnused(folder: OpenFolder): void {
-    if (folder.waitingFiles === 0) closeSync(folder.descriptor);
   }
 
   #madeFile(): void {
@@ -259,41 +169,7 @@ class Restore {
     }
   }
 
-  /** Runs `make`, and says which file of `batch` it failed on. */
-  #attribute<T>(batch: Batch, make: () => T): T {
-    try {
-      return make();
-    } catch (error) {
-      throw this.#failureIn(batch, error);
-    }
-  }
-
-  #failureIn({ files, folders }: Batch, error: unknown): unknown {
-    if (!(error instanceof FileFailure)) return error;
-    const { name } = files[error.index] as NewFile;
-    return this.#failure(folders[error.index], name, error.cause);
-  }
-
   #failure(folder: OpenFolder | undefined, name: Uint8Array, error: unknown): StoreError {
-    const below: Uint8Array[] = [];
-    for (let at = folder, last = name; at !== undefined; last = at.name, at = at.parent) {
-      below.unshift(SLASH, last);
-    }
-    const what = `Cannot restore ${quoteBytes(Buffer.concat([this.#root, ...below]))}`;
-    switch (errnoOf(error)) {
-      case "EEXIST":
-        return new StoreError("invalid-argument", `${what}: it exists already`, { cause: error });
-      case "ENOENT":
-        return new StoreError("not-found", `${what}: the folder it goes into does not exist`, {
-          cause: error,
-        });
-      case "EACCES":
-      case "EPERM":
-        return new StoreError("permission-denied", `${what}: permission denied`, { cause: error });
-      default:
-        return new StoreError("unavailable", `${what}: ${messageOf(error)}`, { cause: error });
-    }
+    return cannotRestore(folder?.pathOf(name, this.#root) ?? this.#root, error);
   }
 }
-
-const SLASH = Buffer.from("/");
