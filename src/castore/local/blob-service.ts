@@ -30,21 +30,37 @@ import { type BlobSink, LocalBlobWriter } from "./blob-writer.js";
 import { FolderSync } from "./folder-sync.js";
 import type { Table } from "./index-database.js";
 import type { StoreLayout } from "./layout.js";
+import { SpareMemory } from "./spare-memory.js";
 import type { Index } from "./staged-index.js";
 
 const STREAM_BYTES = 1024 * 1024;
+/** Blobs up to this size are gathered in memory, where there is room for so many, and then written beside the next. */
+export const GATHERED_BYTES_MAX = 512 * 1024;
+export const GATHERED_MAX = 16;
+
+/** What all who write files of blobs into one store share. */
+class FileWriting {
+  readonly folders = new FolderSync();
+  readonly memory = new SpareMemory(GATHERED_BYTES_MAX, GATHERED_MAX);
+}
 
 export class LocalBlobService implements BlobService {
   readonly #layout: StoreLayout;
   readonly #index: Index;
   readonly #table: Table;
-  readonly #folders = new FolderSync();
+  readonly #files: FileWriting;
   readonly #slab = new Slab();
 
-  constructor(layout: StoreLayout, index: Index) {
+  constructor(layout: StoreLayout, index: Index, files = new FileWriting()) {
     this.#layout = layout;
     this.#index = index;
     this.#table = index.table("blobs");
+    this.#files = files;
+  }
+
+  /** The same blobs, with what is written going through `index`. */
+  through(index: Index): LocalBlobService {
+    return new LocalBlobService(this.#layout, index, this.#files);
   }
 
   async has(digest: B3Digest): Promise<boolean> {
@@ -70,6 +86,7 @@ export class LocalBlobService implements BlobService {
   async openWrite(): Promise<BlobWriter> {
     const sink: BlobSink = {
       uploadFolder: this.#layout.tmp,
+      memory: this.#files.memory,
       storeInline: (digest, content) => this.#storeInline(digest, content),
       has: (digest) => this.has(digest),
       adopt: (digest, size, uploadPath) => this.#adopt(digest, size, uploadPath),
@@ -109,10 +126,10 @@ export class LocalBlobService implements BlobService {
   async #adopt(digest: B3Digest, size: number, uploadPath: string): Promise<void> {
     const folder = this.#layout.blobFolder(digest);
     if ((await mkdir(folder, { recursive: true })) !== undefined) {
-      await this.#folders.sync(this.#layout.blobs);
+      await this.#files.folders.sync(this.#layout.blobs);
     }
     await rename(uploadPath, this.#layout.blobFile(digest));
-    await this.#folders.sync(folder);
+    await this.#files.folders.sync(folder);
     await this.#index.commit(() => this.#table.put(digest.bytes, encodeFile(size)), 64);
   }
 

@@ -1,18 +1,20 @@
 /**
- * Writing one blob into the local store: in memory while it is small, then into an upload file.
+ * Writing one blob into the local store: in memory while it is small and while there is some to spare, then into a file.
  */
-import { type FileHandle, unlink } from "node:fs/promises";
 import { copyBytes } from "../../base/bytes.js";
 import { messageOf, StoreError } from "../../base/errors.js";
 import { alreadyClosed } from "../blob/memory.js";
 import type { BlobWriter, StoredBlob } from "../blob/service.js";
 import { B3Digest, B3Hasher } from "../digest.js";
 import { INLINE_BYTES_MAX } from "./blob-record.js";
-import { createUploadFile } from "./upload-file.js";
+import { BlobUpload } from "./blob-upload.js";
+import type { SpareMemory } from "./spare-memory.js";
 
 /** Where a finished blob goes. */
 export interface BlobSink {
   readonly uploadFolder: string;
+  /** For what has come of blobs that are too large for the index. */
+  readonly memory: SpareMemory;
   /** Makes a small blob durable. `content` is the sink's to keep. */
   storeInline(digest: B3Digest, content: Uint8Array): Promise<void>;
   /** Whether the blob is in place already. */
@@ -21,27 +23,15 @@ export interface BlobSink {
   adopt(digest: B3Digest, size: number, uploadPath: string): Promise<void>;
 }
 
-/** So much is left to the system before the disk is set to work: then little is left to wait for at the end. */
-const SYNC_BYTES = 16 * 1024 * 1024;
-
-interface Upload {
-  readonly path: string;
-  readonly handle: FileHandle;
-  readonly hasher: B3Hasher;
-  /** Bytes appended. */
-  length: number;
-  /** Bytes of the file: less than that while all after it is zeros. */
-  fileLength: number;
-  /** Bytes appended when the last sync began, and whether it and those before it are done. */
-  syncedLength: number;
-  synced: Promise<void>;
-}
-
 export class LocalBlobWriter implements BlobWriter {
   readonly #sink: BlobSink;
-  #parts: Uint8Array[] = [];
   #size = 0;
-  #upload: Upload | undefined;
+  /** What has come of a blob that has no file: in parts while it is small, then in one piece of memory. */
+  #parts: Uint8Array[] = [];
+  #memory: Uint8Array | undefined;
+  #upload: BlobUpload | undefined;
+  /** Of a blob whose file was begun before all of it had come. */
+  #hasher: B3Hasher | undefined;
   #result: Promise<StoredBlob> | undefined;
 
   constructor(sink: BlobSink) {
@@ -50,13 +40,11 @@ export class LocalBlobWriter implements BlobWriter {
 
   async write(bytes: Uint8Array): Promise<void> {
     if (this.#result !== undefined) throw alreadyClosed();
+    const start = this.#size;
     this.#size += bytes.length;
-    if (this.#upload === undefined && this.#size <= INLINE_BYTES_MAX) {
-      this.#parts.push(copyBytes(bytes));
-      return;
-    }
+    if (this.#upload === undefined && this.#gather(bytes, start)) return;
     try {
-      await this.#append(bytes);
+      await this.#append(bytes, start);
     } catch (error) {
       // A blob with a hole where this piece belongs must not come about.
       this.#result = Promise.reject(uploadFailure(error));
@@ -75,85 +63,86 @@ export class LocalBlobWriter implements BlobWriter {
     await this.#discard();
   }
 
-  async #append(bytes: Uint8Array): Promise<void> {
-    if (this.#upload === undefined) {
-      const file = await createUploadFile(this.#sink.uploadFolder);
-      this.#upload = {
-        ...file,
-        hasher: new B3Hasher(),
-        length: 0,
-        fileLength: 0,
-        syncedLength: 0,
-        synced: Promise.resolve(),
-      };
-      for (const part of this.#parts) await this.#append(part);
-      this.#parts = [];
+  /** Keeps `bytes`, which begin at `start`, in memory; `false` when there is no room. */
+  #gather(bytes: Uint8Array, start: number): boolean {
+    const size = start + bytes.length;
+    if (size <= INLINE_BYTES_MAX) {
+      this.#parts.push(copyBytes(bytes));
+      return true;
     }
-    const upload = this.#upload;
-    upload.hasher.update(bytes);
-    const start = upload.length;
-    upload.length += bytes.length;
-    if (isZero(bytes)) return;
-    for (let written = 0; written < bytes.length; ) {
-      const rest = bytes.length - written;
-      written += (await upload.handle.write(bytes, written, rest, start + written)).bytesWritten;
+    const { memory } = this.#sink;
+    if (size > memory.pieceBytes) return false;
+    if (this.#memory === undefined) {
+      this.#memory = memory.take();
+      if (this.#memory === undefined) return false;
+      this.#memory.set(Buffer.concat(this.#parts.splice(0)));
     }
-    upload.fileLength = start + bytes.length;
-    if (upload.length - upload.syncedLength < SYNC_BYTES) return;
-    upload.syncedLength = upload.length;
-    upload.synced = upload.synced.then(() => upload.handle.datasync());
-    // Whoever closes the blob is told of a failure.
-    upload.synced.catch(() => {});
+    this.#memory.set(bytes, start);
+    return true;
+  }
+
+  /** The first `size` bytes, all of which are in memory. */
+  #gathered(size: number): Uint8Array {
+    return this.#memory?.subarray(0, size) ?? Buffer.concat(this.#parts);
+  }
+
+  async #append(bytes: Uint8Array, start: number): Promise<void> {
+    if (this.#hasher === undefined) {
+      const gathered = this.#gathered(start);
+      this.#hasher = new B3Hasher();
+      this.#hasher.update(gathered);
+      await this.#startUpload(gathered);
+    }
+    this.#hasher.update(bytes);
+    await this.#upload?.append(bytes);
+  }
+
+  /** Makes the file, for `gathered` to begin with. */
+  async #startUpload(gathered: Uint8Array): Promise<BlobUpload> {
+    this.#upload = await BlobUpload.create(this.#sink.uploadFolder);
+    await this.#upload.append(gathered);
+    this.#forgetGathered();
+    return this.#upload;
   }
 
   async #publish(): Promise<StoredBlob> {
     const size = this.#size;
-    const upload = this.#upload;
-    if (upload === undefined) {
-      const content = Buffer.concat(this.#parts);
+    if (size <= INLINE_BYTES_MAX) {
+      const content = this.#gathered(size);
       this.#parts = [];
       const digest = B3Digest.of(content);
       await this.#sink.storeInline(digest, content);
       return { digest, size };
     }
     try {
-      const digest = upload.hasher.finish();
-      if (await this.#sink.has(digest)) {
-        await this.#discard();
-      } else {
-        await upload.synced;
-        if (upload.fileLength < size) await upload.handle.truncate(size);
-        await upload.handle.datasync();
+      const digest = this.#hasher?.finish() ?? B3Digest.of(this.#gathered(size));
+      if (!(await this.#sink.has(digest))) {
+        const upload = this.#upload ?? (await this.#startUpload(this.#gathered(size)));
+        await upload.sync();
         await this.#sink.adopt(digest, size, upload.path);
         this.#upload = undefined;
-        await upload.handle.close();
+        await upload.close();
       }
       return { digest, size };
     } catch (error) {
-      await this.#discard();
       throw uploadFailure(error);
+    } finally {
+      await this.#discard();
     }
   }
 
+  #forgetGathered(): void {
+    this.#parts = [];
+    if (this.#memory !== undefined) this.#sink.memory.give(this.#memory);
+    this.#memory = undefined;
+  }
+
   async #discard(): Promise<void> {
+    this.#forgetGathered();
     const upload = this.#upload;
-    if (upload === undefined) return;
     this.#upload = undefined;
-    await upload.synced.catch(() => {});
-    await upload.handle.close();
-    await unlink(upload.path).catch(() => {});
+    await upload?.discard();
   }
-}
-
-const ZEROS = Buffer.alloc(64 * 1024);
-
-/** Whether a piece can be left out of the file: a hole reads the same and takes no space. */
-function isZero(bytes: Uint8Array): boolean {
-  for (let at = 0; at < bytes.length; at += ZEROS.length) {
-    const part = bytes.subarray(at, at + ZEROS.length);
-    if (Buffer.compare(part, ZEROS.subarray(0, part.length)) !== 0) return false;
-  }
-  return true;
 }
 
 function uploadFailure(error: unknown): StoreError {

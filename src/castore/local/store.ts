@@ -62,7 +62,7 @@ export class LocalStore implements AsyncDisposable {
   stageTree(): StagedLocalTree {
     const index = new StagedIndex(this.index);
     return {
-      blobs: new LocalBlobService(this.layout, index),
+      blobs: this.blobs.through(index),
       directories: new LocalDirectoryService(index),
       settle: () => index.settle(),
       index: index.closing,

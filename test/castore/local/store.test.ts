@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { type BlobReader, getBlob, putBlob } from "../../../src/castore/blob/service.js";
 import type { B3Digest } from "../../../src/castore/digest.js";
 import { encodeInline, INLINE_BYTES_MAX } from "../../../src/castore/local/blob-record.js";
+import { GATHERED_BYTES_MAX, GATHERED_MAX } from "../../../src/castore/local/blob-service.js";
 import { LocalStore } from "../../../src/castore/local/store.js";
 import { bytes, noise } from "../../support/bytes.js";
 import { temporaryFolder } from "../../support/temp.js";
@@ -217,11 +218,85 @@ describe("damage", () => {
   });
 });
 
+describe("blobs of medium size", () => {
+  const size = INLINE_BYTES_MAX * 3;
+
+  it.each([
+    INLINE_BYTES_MAX + 1,
+    GATHERED_BYTES_MAX,
+    GATHERED_BYTES_MAX + 1,
+    GATHERED_BYTES_MAX * 2,
+  ])("are stored as they are: %i bytes, in pieces", async (length) => {
+    const store = await openStore();
+    const content = noise(length);
+    await using writer = await store.blobs.openWrite();
+    for (let at = 0; at < length; at += 50_000)
+      await writer.write(content.subarray(at, at + 50_000));
+    const { digest } = await writer.close();
+    expect(digest.isOf(content)).toBe(true);
+    expect(content.equals(await readFile(store.layout.blobFile(digest)))).toBe(true);
+    expect(readdirSync(store.layout.tmp)).toEqual([]);
+  });
+
+  it("keep apart when more are written at the same time than there is memory for", async () => {
+    const store = await openStore();
+    for (let turn = 0; turn < 3; turn++) {
+      const contents = Array.from({ length: GATHERED_MAX * 3 }, (_, index) => {
+        return noise(size + index, turn * 100 + index);
+      });
+      const writers = await Promise.all(contents.map(() => store.blobs.openWrite()));
+      for (let at = 0; at < size + contents.length; at += 40_000) {
+        await Promise.all(
+          writers.map((writer, index) =>
+            writer.write((contents[index] as Buffer).subarray(at, at + 40_000)),
+          ),
+        );
+      }
+      const blobs = await Promise.all(writers.map((writer) => writer.close()));
+      for (const [index, { digest }] of blobs.entries()) {
+        const content = contents[index] as Buffer;
+        expect(digest.isOf(content)).toBe(true);
+        expect(content.equals(await readFile(store.layout.blobFile(digest)))).toBe(true);
+      }
+    }
+  });
+
+  it("are not written when they are there", async () => {
+    const store = await openStore();
+    await putBlob(store.blobs, noise(size));
+    await rm(store.layout.tmp, { recursive: true });
+    await putBlob(store.blobs, noise(size));
+    await expect(putBlob(store.blobs, noise(size, 2))).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringContaining("Cannot write a blob into the store: ENOENT"),
+    });
+  });
+
+  it("take no memory any more once they are stored, refused or given up", async () => {
+    const store = await openStore();
+    const gathers = async () => {
+      await using writer = await store.blobs.openWrite();
+      await writer.write(noise(size));
+      return readdirSync(store.layout.tmp).length === 0;
+    };
+    for (let count = 0; count < GATHERED_MAX * 2; count++) expect(await gathers()).toBe(true);
+    for (let count = 0; count < GATHERED_MAX * 2; count++) {
+      await putBlob(store.blobs, noise(size, count));
+    }
+    await rm(store.layout.tmp, { recursive: true });
+    for (let count = 0; count < GATHERED_MAX * 2; count++) {
+      await expect(putBlob(store.blobs, noise(size, 1000 + count))).rejects.toThrow("ENOENT");
+    }
+    await mkdir(store.layout.tmp);
+    expect(await gathers()).toBe(true);
+  });
+});
+
 describe("abandoned uploads", () => {
   it("leave no file when the writer is disposed of", async () => {
     const store = await openStore();
     const writer = await store.blobs.openWrite();
-    await writer.write(noise(INLINE_BYTES_MAX * 2));
+    await writer.write(noise(GATHERED_BYTES_MAX + 1));
     expect(readdirSync(store.layout.tmp)).toHaveLength(1);
     await writer[Symbol.asyncDispose]();
     expect(readdirSync(store.layout.tmp)).toEqual([]);
@@ -241,7 +316,7 @@ describe("abandoned uploads", () => {
     const old = new Date(Date.now() - DAY_MS - 60_000);
     const young = new Date(Date.now() - DAY_MS + 60_000);
     const own = await store.blobs.openWrite();
-    await own.write(noise(INLINE_BYTES_MAX * 2));
+    await own.write(noise(GATHERED_BYTES_MAX + 1));
     const [mine] = readdirSync(store.layout.tmp) as [string];
     const files: [string, Date][] = [
       ["4194000.123.dead-and-old", old],
