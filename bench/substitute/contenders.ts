@@ -3,9 +3,10 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { CLI, run } from "../support/run.js";
 import { Nix } from "./nix.js";
 
@@ -87,6 +88,43 @@ export class TvixStore implements Contender {
     const trust = ["--substituter", url, "--trusted-public-key", key];
     return ["--store-dir", join(folder, "store"), ...trust];
   }
+}
+
+/** Node without a store: what it takes to fetch, decompress, hash and write what is in a cache. */
+export class BareNode {
+  readonly #url: string;
+  readonly #nars: readonly string[];
+  readonly #newFolder: () => string;
+
+  /** @param folder what `url` serves, all of which is compressed with zstd */
+  constructor(url: string, folder: string, newFolder: () => string) {
+    this.#url = url;
+    this.#nars = narUrls(folder);
+    this.#newFolder = newFolder;
+  }
+
+  /** Milliseconds until all of it is there. */
+  get(): number {
+    const folder = this.#newFolder();
+    const started = performance.now();
+    run(process.execPath, [BARE_NODE, this.#url, folder, ...this.#nars]);
+    return performance.now() - started;
+  }
+}
+
+const BARE_NODE = fileURLToPath(new URL("bare-node.js", import.meta.url));
+
+/** Of the binary cache in `folder`, the largest first. */
+function narUrls(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".narinfo"))
+    .map((name) => readFileSync(join(folder, name), "utf8"))
+    .map((text) => ({
+      url: /^URL: (.*)$/m.exec(text)?.[1] as string,
+      bytes: Number(/^FileSize: (.*)$/m.exec(text)?.[1]),
+    }))
+    .toSorted((a, b) => b.bytes - a.bytes)
+    .map(({ url }) => url);
 }
 
 interface RunningMount extends AsyncDisposable {

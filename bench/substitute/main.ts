@@ -13,10 +13,10 @@ import { startNginx } from "../support/nginx.js";
 import { CLI, inRepository, run } from "../support/run.js";
 import { inTurn } from "../support/statistics.js";
 import { makeClosure } from "./closure.js";
-import { type Contender, NixCopy, type Task, TvixStore } from "./contenders.js";
+import { BareNode, type Contender, NixCopy, type Task, TvixStore } from "./contenders.js";
 import { localReadMs, startSilentServer } from "./interference.js";
 import { Nix } from "./nix.js";
-import { type LocalReads, type Measured, report } from "./report.js";
+import { type Bare, type LocalReads, type Measured, report } from "./report.js";
 
 const ROUNDS = Number(process.env["TVIX_BENCH_ROUNDS"] ?? 5);
 const COMPRESSIONS = (process.env["TVIX_BENCH_COMPRESSIONS"] ?? "zstd xz").split(" ");
@@ -52,6 +52,7 @@ let contenderCount = 0;
 let contender = join(folder, "contender-0");
 mkdirSync(contender);
 const measured: Measured[] = [];
+let bare: Bare | undefined;
 const log = join(folder, "sent");
 for (const compression of COMPRESSIONS) {
   const root = cacheFolder(compression);
@@ -66,6 +67,9 @@ for (const compression of COMPRESSIONS) {
       say(`${compression}: ${what}`);
       measured.push(...(await measure(compression, what, contenders)));
     }
+    if (compression === "zstd") {
+      bare = await measureBare(contenders.nix, new BareNode(cache.url, root, newFolder));
+    }
   } finally {
     await server.stop();
   }
@@ -73,7 +77,7 @@ for (const compression of COMPRESSIONS) {
 
 say("Reading what is local");
 const local = await measureLocalReads();
-const text = report(measured, local, {
+const text = report(measured, bare, local, {
   closure,
   machine: describeMachine(folder),
   nixVersion: run("nix", ["--version"]).trim(),
@@ -107,6 +111,18 @@ async function measure(
     }
   }
   return [...results.values()];
+}
+
+/** What Node takes without a store, beside Nix. */
+async function measureBare(nix: Contender, node: BareNode): Promise<Bare> {
+  const result: Bare = { nix: [], node: [] };
+  for (let round = -1; round < ROUNDS; round++) {
+    for (const who of inTurn(["nix", "node"] as const, round)) {
+      const tookMs = who === "nix" ? (await nix.get()).whole : node.get();
+      if (round >= 0) result[who].push(tookMs);
+    }
+  }
+  return result;
 }
 
 /** By the server, in all answers since the log was emptied. */

@@ -15,6 +15,12 @@ export interface Measured {
   readonly bytes: { nix: number; ours: number };
 }
 
+/** Milliseconds for a whole closure with zstd: by Nix, and by a program of Node that has no store. */
+export interface Bare {
+  readonly nix: number[];
+  readonly node: number[];
+}
+
 /** Milliseconds, with an upstream that never answers and without. */
 export interface LocalReads {
   readonly files: number;
@@ -44,6 +50,7 @@ const LOCAL_RATIO_MAX = 1.1;
 
 export function report(
   measured: readonly Measured[],
+  bare: Bare | undefined,
   local: LocalReads,
   { closure, machine, nixVersion, rounds, cpuPressure, filesMs }: ReportContext,
 ): string {
@@ -87,11 +94,22 @@ export function report(
       return `| ${cells.join(" | ")} |`;
     }),
     "",
+    ...(bare === undefined ? [] : bareLines(bare)),
     `Reading ${local.files} local files through a mount that nobody has looked at yet, while eight programs wait for an`,
     `upstream that never answers: ${seconds(local.on)} s; without them ${seconds(local.off)} s. Ratio ` +
       `${localRatio.toFixed(2)}, ${verdict(localRatio, LOCAL_RATIO_MAX)}.`,
     "",
   ].join("\n");
+}
+
+function bareLines({ node, nix }: Bare): string[] {
+  const ratio = medianRatio(node, nix).toFixed(2);
+  return [
+    "How much of the time with zstd is Node's: a program that fetches, decompresses, hashes and writes the NARs of the same",
+    `closure, one file each, and does nothing else with them (\`bench/substitute/bare-node.ts\`), takes ${seconds(node)} s where Nix`,
+    `takes ${seconds(nix)} s in turn with it, ratio ${ratio}.`,
+    "",
+  ];
 }
 
 function verdict(ratio: number, ratioMax: number | undefined): string {
