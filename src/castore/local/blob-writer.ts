@@ -47,8 +47,7 @@ export class LocalBlobWriter implements BlobWriter {
       await this.#append(bytes, start);
     } catch (error) {
       // A blob with a hole where this piece belongs must not come about.
-      this.#result = Promise.reject(uploadFailure(error));
-      this.#result.catch(() => {});
+      this.#end(uploadFailure(error));
       throw uploadFailure(error);
     }
   }
@@ -59,8 +58,16 @@ export class LocalBlobWriter implements BlobWriter {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#result === undefined) this.#end(alreadyClosed());
     await this.#result?.catch(() => {});
     await this.#discard();
+  }
+
+  /** Nothing comes of it any more. */
+  #end(reason: StoreError): void {
+    this.#result = Promise.reject(reason);
+    // Whoever closes it is told.
+    this.#result.catch(() => {});
   }
 
   /** Keeps `bytes`, which begin at `start`, in memory; `false` when there is no room. */
@@ -87,14 +94,15 @@ export class LocalBlobWriter implements BlobWriter {
   }
 
   async #append(bytes: Uint8Array, start: number): Promise<void> {
-    if (this.#hasher === undefined) {
+    this.#hasher ??= new B3Hasher();
+    let upload = this.#upload;
+    if (upload === undefined) {
       const gathered = this.#gathered(start);
-      this.#hasher = new B3Hasher();
       this.#hasher.update(gathered);
-      await this.#startUpload(gathered);
+      upload = await this.#startUpload(gathered);
     }
     this.#hasher.update(bytes);
-    await this.#upload?.append(bytes);
+    await upload.append(bytes);
   }
 
   /** Makes the file, for `gathered` to begin with. */

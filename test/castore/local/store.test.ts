@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { open } from "lmdb";
 import { afterEach, describe, expect, it } from "vitest";
 import { type BlobReader, getBlob, putBlob } from "../../../src/castore/blob/service.js";
-import type { B3Digest } from "../../../src/castore/digest.js";
+import { B3Digest } from "../../../src/castore/digest.js";
 import { encodeInline, INLINE_BYTES_MAX } from "../../../src/castore/local/blob-record.js";
 import { GATHERED_BYTES_MAX, GATHERED_MAX } from "../../../src/castore/local/blob-service.js";
 import { LocalStore } from "../../../src/castore/local/store.js";
@@ -301,6 +301,20 @@ describe("abandoned uploads", () => {
     await writer[Symbol.asyncDispose]();
     expect(readdirSync(store.layout.tmp)).toEqual([]);
   });
+
+  it.each([INLINE_BYTES_MAX, GATHERED_BYTES_MAX, GATHERED_BYTES_MAX + 1])(
+    "become no blob when the writer is closed after all: %i bytes",
+    async (size) => {
+      const store = await openStore();
+      const writer = await store.blobs.openWrite();
+      await writer.write(noise(size));
+      await writer[Symbol.asyncDispose]();
+      await expect(writer.close()).rejects.toMatchObject({ code: "invalid-argument" });
+      await expect(writer.write(noise(1))).rejects.toMatchObject({ code: "invalid-argument" });
+      expect(await store.blobs.has(B3Digest.of(noise(size)))).toBe(false);
+      expect(readdirSync(store.layout.blobs)).toEqual([]);
+    },
+  );
 
   it("keep nobody from opening the store when they cannot be removed", async () => {
     const { layout } = await openStore();
