@@ -29,7 +29,9 @@ export async function* mapOrdered<T, R>(
  */
 export class TaskPool {
   readonly #limit: number;
-  readonly #running = new Set<Promise<unknown>>();
+  #running = 0;
+  /** Who waits for one of them to end. */
+  #waiting: (() => void)[] = [];
   #failure: { error: unknown } | undefined;
 
   constructor(limit: number) {
@@ -38,32 +40,41 @@ export class TaskPool {
 
   /** Whether {@link ready} would wait, or throw. */
   get isBusy(): boolean {
-    return this.#running.size >= this.#limit || this.#failure !== undefined;
+    return this.#running >= this.#limit || this.#failure !== undefined;
   }
 
   /** Waits for a free place; throws the first failure there was. */
   async ready(): Promise<void> {
-    while (this.#running.size >= this.#limit) await Promise.race(this.#running);
+    while (this.#running >= this.#limit) await this.#oneEnds();
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
   /** Starts `task`. Its result may be awaited or left: a failure is remembered either way. */
   run<T>(task: () => Promise<T>): Promise<T> {
     const result = task();
-    const done = result
-      .then(
-        () => {},
-        (error: unknown) => {
-          this.#failure ??= { error };
-        },
-      )
-      .finally(() => this.#running.delete(done));
-    this.#running.add(done);
+    this.#running++;
+    result.then(
+      () => this.#end(),
+      (error: unknown) => {
+        this.#failure ??= { error };
+        this.#end();
+      },
+    );
     return result;
   }
 
   /** Waits for every task, whatever came of it. */
   async settle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running);
+    while (this.#running > 0) await this.#oneEnds();
+  }
+
+  #oneEnds(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #end(): void {
+    this.#running--;
+    if (this.#waiting.length === 0) return;
+    for (const goOn of this.#waiting.splice(0)) goOn();
   }
 }
