@@ -41,6 +41,8 @@ export const GATHERED_MAX = 16;
 /** What all who write files of blobs into one store share. */
 class FileWriting {
   readonly folders = new FolderSync();
+  /** Folders of blobs that are on disk for certain: one that is there may have been made a moment ago. */
+  readonly durable = new Set<string>();
   readonly memory = new SpareMemory(GATHERED_BYTES_MAX, GATHERED_MAX);
 }
 
@@ -124,12 +126,15 @@ export class LocalBlobService implements BlobService {
   }
 
   async #adopt(digest: B3Digest, size: number, uploadPath: string): Promise<void> {
+    const { folders, durable } = this.#files;
     const folder = this.#layout.blobFolder(digest);
-    if ((await mkdir(folder, { recursive: true })) !== undefined) {
-      await this.#files.folders.sync(this.#layout.blobs);
+    const isNew = (await mkdir(folder, { recursive: true })) !== undefined;
+    if (isNew || !durable.has(folder)) {
+      await folders.sync(this.#layout.blobs);
+      durable.add(folder);
     }
     await rename(uploadPath, this.#layout.blobFile(digest));
-    await this.#files.folders.sync(folder);
+    await folders.sync(folder);
     await this.#index.commit(() => this.#table.put(digest.bytes, encodeFile(size)), 64);
   }
 
