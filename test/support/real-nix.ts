@@ -31,6 +31,8 @@ export interface NixPathInfo {
 
 export class RealNix {
   readonly #environment: Record<string, string | undefined>;
+  /** What makes the store. Others that find it half made fail, and say that its database is busy. */
+  #first: Promise<Outcome> | undefined;
 
   /** @param configuration lines of nix.conf beside the usual ones */
   constructor(configuration = "", folder = temporaryFolder()) {
@@ -97,7 +99,10 @@ export class RealNix {
   }
 
   async #run(program: string, args: readonly string[]): Promise<Outcome> {
-    const outcome = await runProgram(program, args, { env: this.#environment });
+    const start = () => runProgram(program, args, { env: this.#environment });
+    const running = this.#first === undefined ? start() : this.#first.then(start, start);
+    this.#first ??= running;
+    const outcome = await running;
     if (outcome.status === 0) return outcome;
     throw new Error(`${program} ${args.join(" ")} gave ${outcome.status}: ${outcome.stderr}`);
   }
