@@ -20,6 +20,7 @@ describe.skipIf(kernelTestsObstacle !== undefined).each(Object.entries(SERVED_BY
       // One thread: nobody but the main thread can answer while others are served.
       const options = { engine: "kernel", threads: 1, earlyLimits } as const;
       mount = await FakeMount.start(newMountPoint(), options);
+      if (who === "threads") await mount.untilThreadsServe();
     });
     afterAll(() => mount?.discard());
 

@@ -162,6 +162,14 @@ export class FakeMount {
     return this.process.exitCode;
   }
 
+  /** Waits until threads serve it, and the main thread does so no more. */
+  async untilThreadsServe(): Promise<void> {
+    await until(() => this.output.includes("a thread serves\n"));
+    // The main thread still takes the request that it waits for, which is one of the next.
+    const names = Array.from({ length: 50 }, (_, index) => this.path(`nothing-${index}`));
+    await run("ls", ...names);
+  }
+
   /** Sends a line to the server, see serve-fake.mjs. */
   tell(line: string): void {
     this.process.stdin?.write(`${line}\n`);

@@ -64,11 +64,21 @@ createInterface({ input: process.stdin }).on("line", (line) => {
   if (command === "exit") process.exit(7);
 });
 
+/** Says when one of its threads begins to serve. */
+class TellingPool extends WorkerPool {
+  serve(start, onMessage) {
+    super.serve(start, (message) => {
+      onMessage(message);
+      if (message.type === "serving") console.log("a thread serves");
+    });
+  }
+}
+
 const engines = {
   "fuse-native": () => new FuseNativeEngine(fileSystem),
   kernel: () => {
     const module = new URL("fake-worker.mjs", import.meta.url);
-    const pool = new WorkerPool({ module, recipe, count: threads, log: fakeLog });
+    const pool = new TellingPool({ module, recipe, count: threads, log: fakeLog });
     return new KernelEngine({ pool, earlyLimits, passthrough: false, fileSystem, fetch });
   },
 };
