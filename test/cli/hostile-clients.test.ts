@@ -8,7 +8,7 @@ import { connect as connectSocket } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { directoryFrom } from "../../src/castore/directory-codec.js";
-import { GATHERED_MAX } from "../../src/castore/local/blob-service.js";
+import { GATHERED_MAX } from "../../src/castore/local/blob-files.js";
 import { serviceDefinitions } from "../../src/grpc/definitions.js";
 import { until } from "../fuse/support/fake-mount.js";
 import { encodeBlobChunk } from "../grpc/support/blob-chunk.js";

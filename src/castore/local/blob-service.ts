@@ -1,7 +1,7 @@
 /**
  * Blobs of the local store: small ones in the index, large ones as files named by their digest.
  */
-import { type FileHandle, mkdir, open, rename, stat } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { equalBytes } from "../../base/bytes.js";
 import { errnoOf } from "../../base/errors.js";
 import { markFilePlace } from "../../base/file-piece.js";
@@ -19,6 +19,7 @@ import type {
 } from "../blob/service.js";
 import { B3Digest, B3Hasher } from "../digest.js";
 import { damaged, missing, unreadable } from "./blob-errors.js";
+import { BlobFiles } from "./blob-files.js";
 import {
   type BlobRecord,
   decodeRecord,
@@ -27,33 +28,20 @@ import {
   INLINE_BYTES_MAX,
 } from "./blob-record.js";
 import { type BlobSink, LocalBlobWriter } from "./blob-writer.js";
-import { FolderSync } from "./folder-sync.js";
 import type { Table } from "./index-database.js";
 import type { StoreLayout } from "./layout.js";
-import { SpareMemory } from "./spare-memory.js";
 import type { Index } from "./staged-index.js";
 
 const STREAM_BYTES = 1024 * 1024;
-/** Blobs up to this size are gathered in memory, where there is room for so many, and then written beside the next. */
-export const GATHERED_BYTES_MAX = 512 * 1024;
-export const GATHERED_MAX = 16;
-
-/** What all who write files of blobs into one store share. */
-class FileWriting {
-  readonly folders = new FolderSync();
-  /** Folders of blobs that are on disk for certain: one that is there may have been made a moment ago. */
-  readonly durable = new Set<string>();
-  readonly memory = new SpareMemory(GATHERED_BYTES_MAX, GATHERED_MAX);
-}
 
 export class LocalBlobService implements BlobService {
   readonly #layout: StoreLayout;
   readonly #index: Index;
   readonly #table: Table;
-  readonly #files: FileWriting;
+  readonly #files: BlobFiles;
   readonly #slab = new Slab();
 
-  constructor(layout: StoreLayout, index: Index, files = new FileWriting()) {
+  constructor(layout: StoreLayout, index: Index, files = new BlobFiles(layout)) {
     this.#layout = layout;
     this.#index = index;
     this.#table = index.table("blobs");
@@ -126,15 +114,7 @@ export class LocalBlobService implements BlobService {
   }
 
   async #adopt(digest: B3Digest, size: number, uploadPath: string): Promise<void> {
-    const { folders, durable } = this.#files;
-    const folder = this.#layout.blobFolder(digest);
-    const isNew = (await mkdir(folder, { recursive: true })) !== undefined;
-    if (isNew || !durable.has(folder)) {
-      await folders.sync(this.#layout.blobs);
-      durable.add(folder);
-    }
-    await rename(uploadPath, this.#layout.blobFile(digest));
-    await folders.sync(folder);
+    await this.#files.adopt(digest, uploadPath);
     await this.#index.commit(() => this.#table.put(digest.bytes, encodeFile(size)), 64);
   }
 
