@@ -30,7 +30,7 @@ export interface FakeOptions {
   readonly create?: boolean;
 }
 
-/** By whom a mount of the kernel engine is served, from its first request on. */
+/** By whom a mount of the kernel engine is served; the main thread serves until the first thread is ready. */
 export const SERVED_BY: Readonly<Record<"main thread" | "threads", EarlyLimits>> = {
   "main thread": { requests: Number.MAX_SAFE_INTEGER, ms: 3_600_000 },
   threads: { requests: 0, ms: 3_600_000 },

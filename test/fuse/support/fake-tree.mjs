@@ -78,6 +78,12 @@ class GrowingFileSystem extends MemoryFileSystem {
     return super.list(inode);
   }
 
+  // The thread that found the name may be another one.
+  read(inode, offset, target) {
+    this.#catchUp();
+    return super.read(inode, offset, target);
+  }
+
   #catchUp() {
     for (const name of this.#state.names().slice(this.#seen)) {
       this.addToRoot(name, file(`${name}\n`));

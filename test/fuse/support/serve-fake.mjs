@@ -1,6 +1,6 @@
 /**
  * Serves a file system in memory as a mount, for tests: `node serve-fake.mjs MOUNT-POINT [OPTIONS-JSON]`.
- * Prints `mounted DEST` and every log line to stdout, and with the kernel engine `fetching N`,
+ * Prints `mounted DEST`, `added NAME` and every log line to stdout, and with the kernel engine `fetching N`,
  * `brought N` and `gave up N` for each piece that is waited for. Lines on stdin steer it: `add NAME` adds a file to the
  * root, `bring N` lets piece N arrive, `fail N CODE` lets fetching it fail until then, `throw` throws outside of every
  * handler, `exit` calls process.exit.
@@ -49,7 +49,10 @@ function settle(piece, how) {
 createInterface({ input: process.stdin }).on("line", (line) => {
   const [command, argument, code] = line.split(" ");
   const piece = Number(argument);
-  if (command === "add") state.add(argument);
+  if (command === "add") {
+    state.add(argument);
+    console.log(`added ${argument}`);
+  }
   if (command === "bring") {
     state.bring(piece);
     failing.delete(piece);
