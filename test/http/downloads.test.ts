@@ -173,6 +173,14 @@ describe("A binary cache that is read:", () => {
     expect((await cache.ask(narUrl, { headers })).body.equals(NAR.subarray(0, 10))).toBe(true);
   });
 
+  test("what is small is sent as it is", async () => {
+    const url = `/${hashPart(pathInfo)}.narinfo`;
+    const answer = await cache.ask(url, { headers: { "accept-encoding": "zstd, br, gzip" } });
+    expect(answer.headers["content-encoding"]).toBeUndefined();
+    expect(answer.text).toBe((await cache.ask(url)).text);
+    expect(answer.text.length).toBeGreaterThan(256);
+  });
+
   test("a listing has the entries and where they are in the NAR", async () => {
     const { status, headers, text } = await cache.ask(`/${hashPart(pathInfo)}.ls`);
     expect([status, headers["content-type"]]).toEqual([200, "application/json"]);
