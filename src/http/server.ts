@@ -9,7 +9,7 @@ import {
   STATUS_CODES,
 } from "node:http";
 import type { Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as untilAllAreRead } from "node:timers/promises";
 import { messageOf, StoreError } from "../base/errors.js";
 import type { Logger } from "../base/log.js";
 import { NarCalculator } from "../store/nar/calculation.js";
@@ -215,6 +215,8 @@ export class HttpServer {
     try {
       const reply = await this.#replyTo(received, response, expectsContinue, onRoute);
       this.#waiting.delete(socket);
+      // The replies to requests that came together leave together: to wake a client costs more than a small reply.
+      await untilAllAreRead();
       const rest = unreadBody(request);
       if (rest !== undefined) response.setHeader("connection", "close");
       sentBytes = await sendReply(reply, received, response, rest);
