@@ -50,49 +50,44 @@ export class Responder {
   reply(resource: Representation, headers: IncomingHttpHeaders): Reply {
     const encoding = this.#encodingFor(resource, headers);
     const tag = `"${resource.tag}${encoding === undefined ? "" : `-${encoding}`}"`;
-    const common: Record<string, string> = {
+    const visibility = this.#isPublic() ? "public" : "private";
+    const lines: Record<string, string | number> = {
       etag: tag,
-      "cache-control": `${this.#isPublic() ? "public" : "private"}, ${CACHE_CONTROL[resource.cache]}`,
+      "cache-control": `${visibility}, ${CACHE_CONTROL[resource.cache]}`,
       vary: "Accept-Encoding",
     };
-    if (resource.headers !== undefined) Object.assign(common, resource.headers);
-    if (isListed(headers["if-none-match"], tag)) return { status: 304, headers: common };
-    const typed = { ...common, "content-type": resource.type };
+    if (resource.headers !== undefined) Object.assign(lines, resource.headers);
+    if (isListed(headers["if-none-match"], tag)) return { status: 304, headers: lines };
     if (encoding !== undefined) {
-      return {
-        status: 200,
-        headers: { ...typed, "content-encoding": encoding },
-        body: this.#encoders.encode(piecesOf(resource.open()), encoding),
-      };
+      lines["content-type"] = resource.type;
+      lines["content-encoding"] = encoding;
+      const body = this.#encoders.encode(piecesOf(resource.open()), encoding);
+      return { status: 200, headers: lines, body };
     }
     const { size } = resource;
-    if (size === undefined) return { status: 200, headers: typed, body: resource.open() };
-    const ranged = { ...typed, "accept-ranges": "bytes" };
+    if (size === undefined) {
+      lines["content-type"] = resource.type;
+      return { status: 200, headers: lines, body: resource.open() };
+    }
     const condition = headers["if-range"];
     const range = readRange(
       condition === undefined || condition === tag ? headers.range : undefined,
       size,
     );
     if (range === "unsatisfiable") {
-      const why = `There are ${size} bytes`;
-      return textReply(416, why, { ...common, "content-range": `bytes */${size}` });
+      lines["content-range"] = `bytes */${size}`;
+      return textReply(416, `There are ${size} bytes`, lines);
     }
+    lines["content-type"] = resource.type;
+    lines["accept-ranges"] = "bytes";
     if (range === undefined) {
-      return {
-        status: 200,
-        headers: { ...ranged, "content-length": size },
-        body: resource.open(undefined, { transient: true }),
-      };
+      lines["content-length"] = size;
+      const body = resource.open(undefined, { transient: true });
+      return { status: 200, headers: lines, body };
     }
-    return {
-      status: 206,
-      headers: {
-        ...ranged,
-        "content-length": range.end - range.start,
-        "content-range": `bytes ${range.start}-${range.end - 1}/${size}`,
-      },
-      body: resource.open(range),
-    };
+    lines["content-length"] = range.end - range.start;
+    lines["content-range"] = `bytes ${range.start}-${range.end - 1}/${size}`;
+    return { status: 206, headers: lines, body: resource.open(range) };
   }
 
   /** Whoever asks for a part wants those bytes and no others. */

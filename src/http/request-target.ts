@@ -21,23 +21,31 @@ export interface RequestTarget {
 const TARGET_LENGTH_MAX = 8192;
 const SLASH = 0x2f;
 const SPECIAL = new Set([".", ".."]);
+/** A segment that is its own name. */
+const PLAIN = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/;
 
 /** @throws {StoreError} `invalid-argument` for a target that is malformed or leads elsewhere. */
 export function parseRequestTarget(target: string): RequestTarget {
   if (target.length > TARGET_LENGTH_MAX) throw invalid("it is too long");
-  const origin = target.replace(/^https?:\/\/[^/?]*/i, "");
+  const origin = target.startsWith("/") ? target : target.replace(/^https?:\/\/[^/?]*/i, "");
   const mark = origin.indexOf("?");
   const path = mark < 0 ? origin : origin.slice(0, mark);
-  const segments = path
-    .split("/")
-    .filter((part) => part !== "")
-    .map(decodeSegment);
+  const parts = path.split("/").filter((part) => part !== "");
+  const names = parts.map((part) => (PLAIN.test(part) ? part : nameOf(decodeSegment(part))));
   return {
-    segments,
-    names: segments.map((segment) => decodeUtf8(segment) ?? segment.toString()),
-    query: new URLSearchParams(mark < 0 ? "" : origin.slice(mark + 1)),
+    names,
+    get segments() {
+      return parts.map(decodeSegment);
+    },
+    get query() {
+      return new URLSearchParams(mark < 0 ? "" : origin.slice(mark + 1));
+    },
     endsInSlash: path.endsWith("/"),
   };
+}
+
+function nameOf(segment: Buffer): string {
+  return decodeUtf8(segment) ?? segment.toString();
 }
 
 /** A file name or other bytes as one segment of a URL. */

@@ -19,7 +19,7 @@ export async function sendReply(
   rest: Promise<void> | undefined,
 ): Promise<number> {
   const lines: (string | number)[] = [...SAFETY];
-  for (const [name, value] of Object.entries(headers)) lines.push(name, value);
+  for (const name in headers) lines.push(name, headers[name] as string | number);
   response.writeHead(status, lines);
   if (body === undefined || request.method === "HEAD") {
     response.end();
