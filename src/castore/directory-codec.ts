@@ -25,7 +25,7 @@ const U64_MAX = 2n ** 64n - 1n;
  * @throws {StoreError} `invalid-argument`, naming the entry that breaks a rule.
  */
 export function decodeDirectory(bytes: Uint8Array): Directory {
-  const lists = [new RowList(), new RowList(), new RowList()] as const;
+  for (const list of lists) list.clear();
   const reader = new WireReader(bytes);
   const row = new Uint32Array(ROW.columns);
   let lastField = 0;
@@ -43,7 +43,7 @@ export function decodeDirectory(bytes: Uint8Array): Directory {
     readEntry(bytes, reader, end, kind as Kind, row, list);
     reader.position = end;
   }
-  const rows = mergeByName(bytes, lists);
+  const rows = mergeByName(bytes);
   const directory = new Directory(bytes, rows, sumOfSizes(lists[0], rows));
   return reader.canonical ? directory : directoryFrom(directory.entries());
 }
@@ -96,10 +96,19 @@ function readEntry(
 
 const LIST_NAMES = { 1: "directories", 2: "files", 3: "symlinks" } as const;
 
+/** A buffer for more rows is not kept. */
+const KEPT_ROWS_MAX = 4096;
+
 /** Rows of one list, in a buffer that doubles. */
 class RowList {
   rows = new Uint32Array(8 * ROW.columns);
   length = 0;
+
+  clear(): void {
+    this.length = 0;
+    if (this.rows.length > KEPT_ROWS_MAX * ROW.columns)
+      this.rows = new Uint32Array(8 * ROW.columns);
+  }
 
   push(row: Uint32Array): void {
     const base = this.length * ROW.columns;
@@ -132,7 +141,13 @@ class RowList {
   }
 }
 
-function mergeByName(bytes: Uint8Array, lists: readonly RowList[]): Uint32Array {
+/**
+ * The lists of the directory that is decoded. They are the same ones each time: making buffers takes longer than
+ * reading what most directories hold.
+ */
+const lists = [new RowList(), new RowList(), new RowList()] as const;
+
+function mergeByName(bytes: Uint8Array): Uint32Array {
   const filled = lists.filter((list) => list.length > 0);
   const total = filled.reduce((sum, list) => sum + list.length, 0);
   const only = filled[0];

@@ -75,6 +75,15 @@ describe("decodeDirectory()", () => {
     expect(names(encoded)).toEqual(["a", "b", "c", "d", "e", "f"]);
   });
 
+  it("gives nothing of what was decoded before, be it wrong or large", () => {
+    const first = decodeDirectory(encode(file("a"), file("b")));
+    const many = Array.from({ length: 10_000 }, (_, index) => file(String(100_000 + index)));
+    expect(decodeDirectory(encode(...many)).count).toBe(many.length);
+    expect(() => decodeDirectory(encode(folder("x"), file("x")))).toThrow("Duplicate name");
+    expect(names(encode(link("only")))).toEqual(["only"]);
+    expect([...first.entries()]).toEqual([file("a"), file("b")]);
+  });
+
   it("sorts names as bytes, not as text", () => {
     // In UTF-16 the second sorts first.
     expect(names(encode(file("\uffff"), file("\u{10000}")))).toEqual(["\uffff", "\u{10000}"]);
