@@ -51,6 +51,7 @@ interface AnyCall {
   getPath(): string;
   getPeer(): string;
   once(event: "cancelled", listener: () => void): unknown;
+  off(event: "cancelled", listener: () => void): unknown;
 }
 
 /** Bytes of messages that a call has streamed, so far. */
@@ -153,9 +154,9 @@ export class CallHandlers {
   ): Promise<void> {
     const startedMs = performance.now();
     const gone = new AbortController();
-    call.once("cancelled", () =>
-      gone.abort(new StoreError("aborted", "The call was cancelled, or its deadline has passed")),
-    );
+    const onCancelled = (): void =>
+      gone.abort(new StoreError("aborted", "The call was cancelled, or its deadline has passed"));
+    call.once("cancelled", onCancelled);
     const transfer = { receivedBytes: 0, sentBytes: 0 };
     let code = OK;
     this.#running++;
@@ -167,6 +168,8 @@ export class CallHandlers {
       this.#report(call.getPath(), failure, error);
       fail(failure);
     }
+    // Calls that have ended well are told so, too.
+    call.off("cancelled", onCancelled);
     this.#running--;
     if (this.#running === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
     this.#onEnd({

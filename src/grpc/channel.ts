@@ -205,14 +205,19 @@ export class Channel implements Disposable {
     const onAbort = (): void => call.cancel();
     signal?.addEventListener("abort", onAbort);
     const messages = call[Symbol.asyncIterator]() as AsyncIterator<Message>;
+    let isWaiting = false;
     let isStalled = false;
+    const timer = setTimeout(() => {
+      if (!isWaiting) return;
+      isStalled = true;
+      call.cancel();
+    }, this.#stallMs);
     try {
       for (;;) {
-        const timer = setTimeout(() => {
-          isStalled = true;
-          call.cancel();
-        }, this.#stallMs);
-        const next = await messages.next().finally(() => clearTimeout(timer));
+        isWaiting = true;
+        timer.refresh();
+        const next = await messages.next();
+        isWaiting = false;
         if (next.done) break;
         yield next.value;
       }
@@ -221,6 +226,7 @@ export class Channel implements Disposable {
       if (isStalled) throw this.#failure(path, stall(this.#stallMs));
       throw this.#failure(path, error as ServiceError);
     } finally {
+      clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);
       call.cancel();
     }
