@@ -88,13 +88,8 @@ const COMMANDS: readonly Command[] = [
   },
 ];
 
-/** Messages of yargs, in words for users. */
-const STRINGS = {
-  "Not enough non-option arguments: got %s, need at least %s": {
-    one: "Missing argument: got %s, need at least %s",
-    other: "Missing argument: got %s, need at least %s",
-  },
-};
+/** What yargs says of a command that lacks an argument. */
+const TOO_FEW_ARGUMENTS = /^Not enough non-option arguments/;
 
 function commandLine(words: readonly string[]): Argv {
   const line = yargs(shieldPaths(words))
@@ -108,11 +103,12 @@ function commandLine(words: readonly string[]): Argv {
     .wrap(Math.min(isTerminal ? process.stdout.columns : 100, 100))
     .exitProcess(false)
     .locale("en")
-    // Its types do not know of plurals.
-    .updateStrings(STRINGS as unknown as Record<string, string>)
     .middleware(restoreDashes)
     .fail((message, error: Error | undefined) => {
-      throw error ?? new UsageError(message);
+      if (error !== undefined) throw error;
+      throw new UsageError(
+        TOO_FEW_ARGUMENTS.test(message) ? `Missing argument: ${usageIn(line)}` : message,
+      );
     });
   withoutHelpMessages(line);
   for (const { usage, summary, load } of COMMANDS) {
@@ -133,7 +129,20 @@ function commandLine(words: readonly string[]): Argv {
 
 /** The part of yargs that lies behind its interface and is used here. */
 interface YargsInternals {
-  getInternalMethods(): { getUsageInstance(): { cacheHelpMessage: () => void } };
+  getInternalMethods(): {
+    getUsageInstance(): { cacheHelpMessage: () => void };
+    /** Of the command that is being read. */
+    getContext(): { readonly fullCommands: readonly string[] };
+  };
+}
+
+function internalsOf(line: Argv) {
+  return (line as unknown as YargsInternals).getInternalMethods();
+}
+
+/** The command that is being read, with the names of its arguments. */
+function usageIn(line: Argv): string {
+  return ["tvix-store", ...internalsOf(line).getContext().fullCommands].join(" ");
 }
 
 /**
@@ -141,8 +150,7 @@ interface YargsInternals {
  * the command line. Our errors name the option instead.
  */
 function withoutHelpMessages(line: Argv): void {
-  const { getUsageInstance } = (line as unknown as YargsInternals).getInternalMethods();
-  getUsageInstance().cacheHelpMessage = () => {};
+  internalsOf(line).getUsageInstance().cacheHelpMessage = () => {};
 }
 
 /** Stands for a lone `-`, which yargs would lose; no argument can hold it. */

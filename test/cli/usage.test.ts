@@ -18,7 +18,6 @@ const STORELESS = ["hash path", "hash file", "key generate", "key public"];
 
 describe("Wrong usage exits with 2, says why on stderr, and makes no store", () => {
   const store = new TestStore();
-  const missing = "Missing argument: got 0, need at least 1";
   const invalid = 'Invalid store path "x"';
 
   test.each<[command: string, message: string]>([
@@ -26,8 +25,9 @@ describe("Wrong usage exits with 2, says why on stderr, and makes no store", () 
     ["frobnicate", "Unknown argument: frobnicate"],
     ["prefetch -", 'Invalid store path "-"'],
     ["nar", "Say what to do with a NAR: tvix-store nar dump|restore|import|ls"],
-    ["nar restore", "Missing argument: got 0, need at least 1"],
-    ["nar ls", "Missing argument: got 0, need at least 1"],
+    ["nar restore", "Missing argument: tvix-store nar restore <dest>"],
+    ["nar ls", "Missing argument: tvix-store nar ls <file>"],
+    ["mount --list-root somewhere", "Missing argument: tvix-store mount <dest>"],
     ["nar import --name a/b", 'Invalid store path name "a/b"'],
     ["nar frobnicate", "Unknown argument: frobnicate"],
     ["path-info", "Give store paths or --all"],
@@ -58,7 +58,7 @@ describe("Wrong usage exits with 2, says why on stderr, and makes no store", () 
     [`mount --list-root=maybe ${HASH}`, 'Given: "maybe"'],
     ...[...COMMANDS, ...STORELESS]
       .filter((each) => !["path-info", "nar import", "key public"].includes(each))
-      .map((each): [string, string] => [each, missing]),
+      .map((each): [string, string] => [each, `Missing argument: tvix-store ${each} <`]),
   ])("tvix-store %s", async (command, message) => {
     const { status, stdout, stderr } = await store.run(command.split(" ").filter(Boolean));
     expect([status, stdout]).toEqual([2, ""]);
