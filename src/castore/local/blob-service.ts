@@ -2,7 +2,6 @@
  * Blobs of the local store: small ones in the index, large ones as files named by their digest.
  */
 import { type FileHandle, open, stat } from "node:fs/promises";
-import { equalBytes } from "../../base/bytes.js";
 import { errnoOf } from "../../base/errors.js";
 import { markFilePlace } from "../../base/file-piece.js";
 import { oneAhead } from "../../base/one-ahead.js";
@@ -98,19 +97,16 @@ export class LocalBlobService implements BlobService {
   }
 
   async #storeInline(digest: B3Digest, content: Uint8Array): Promise<void> {
-    // Nobody waits for a staged write, and where that looks for the blob is where it puts it.
-    if (!this.#index.isStaged && this.#hasInline(digest, content)) return;
     const record = encodeInline(content);
+    const isThere = () => this.#table.holds(digest.bytes, record);
+    // Nobody waits for a staged write, and where that looks for the blob is where it puts it.
+    if (!this.#index.isStaged) {
+      this.#index.refresh();
+      if (isThere()) return;
+    }
     await this.#index.commit(() => {
-      const present = this.#table.peek(digest.bytes);
-      if (present !== undefined && equalBytes(present, record)) return;
-      this.#table.put(digest.bytes, record);
+      if (!isThere()) this.#table.put(digest.bytes, record);
     }, content.length);
-  }
-
-  #hasInline(digest: B3Digest, content: Uint8Array): boolean {
-    const record = this.#record(digest);
-    return record?.type === "inline" && equalBytes(record.content, content);
   }
 
   async #adopt(digest: B3Digest, size: number, uploadPath: string): Promise<void> {

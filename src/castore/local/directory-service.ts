@@ -1,7 +1,6 @@
 /**
  * Directories of the local store: canonical bytes by digest, in the index.
  */
-import { equalBytes } from "../../base/bytes.js";
 import { messageOf, StoreError } from "../../base/errors.js";
 import type { B3Digest } from "../digest.js";
 import { CheckedPutter } from "../directory/checked-putter.js";
@@ -29,8 +28,7 @@ export class LocalDirectoryService implements DirectoryService {
   async put(directory: Directory): Promise<B3Digest> {
     const { digest, bytes } = directory;
     this.#index.refresh();
-    const present = this.#table.peek(digest.bytes);
-    if (present === undefined || !equalBytes(present, bytes)) {
+    if (!this.#table.holds(digest.bytes, bytes)) {
       await this.#index.commit(() => this.#table.put(digest.bytes, bytes), bytes.length);
     }
     return digest;

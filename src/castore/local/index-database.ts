@@ -9,6 +9,7 @@
 import { realpathSync } from "node:fs";
 import { join } from "node:path";
 import { type Database, open, type RootDatabase } from "lmdb";
+import { equalBytes } from "../../base/bytes.js";
 import { messageOf, StoreError } from "../../base/errors.js";
 import { IndexRoom, requireRoomForIndex } from "./index-room.js";
 import { MappedMemory } from "./mapped-memory.js";
@@ -197,11 +198,16 @@ export class Table {
 
   /** The value on memory that the next read overwrites. */
   peek(key: Uint8Array): Uint8Array | undefined {
-    const value = this.#database.getBinaryFast(key as Buffer);
+    const value = this.#find(key);
     this.#memory.didRead(value?.length ?? 0);
-    if (value === undefined) return undefined;
-    // The library hands out one large buffer with a narrowed `length`, which trips up Buffer's methods.
-    return new Uint8Array(value.buffer, value.byteOffset, value.length);
+    return value;
+  }
+
+  /** Whether `key` has this very value, which would be written otherwise. */
+  holds(key: Uint8Array, value: Uint8Array): boolean {
+    const found = this.#find(key);
+    this.#memory.didCompare(found?.length ?? 0);
+    return found !== undefined && equalBytes(found, value);
   }
 
   /** All keys in byte order, as copies, in a snapshot of now. */
@@ -220,6 +226,12 @@ export class Table {
   remove(key: Uint8Array): void {
     this.#database.removeSync(key as Buffer);
     this.#room.willWrite(key.length, 0);
+  }
+
+  #find(key: Uint8Array): Uint8Array | undefined {
+    const value = this.#database.getBinaryFast(key as Buffer);
+    // The library hands out one large buffer with a narrowed `length`, which trips up Buffer's methods.
+    return value && new Uint8Array(value.buffer, value.byteOffset, value.length);
   }
 
   /** How many keys there are. */

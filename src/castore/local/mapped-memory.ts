@@ -10,12 +10,16 @@ import { libc } from "../../base/libc.js";
 
 /** How much of the map may be resident. Letting go of pages that are read over and over takes longer than reading them. */
 const READ_RESIDENT_BYTES_MAX = 128 * 1024 * 1024;
-/** What was written is seldom read by the one who wrote it. */
-const WRITE_RESIDENT_BYTES_MAX = 64 * 1024 * 1024;
+/** The same where it is written: what was written is seldom read by the one who wrote it. */
+const WRITE_RESIDENT_BYTES_MAX = 40 * 1024 * 1024;
 /** How much may be touched, as far as can be told, before the kernel is asked what is resident. */
 const TOUCHED_BYTES_MAX = 16 * 1024 * 1024;
-/** A write copies pages from the top of the tree to the leaf, wherever they are. */
-const WRITE_BYTES = 128 * 1024;
+/**
+ * A write copies pages from the top of the tree to the leaf, wherever they are, and to look for what would be written
+ * leads anywhere as well. Around each page the kernel maps 64 KiB along.
+ */
+const WRITE_BYTES = 512 * 1024;
+const COMPARE_BYTES = 32 * 1024;
 /**
  * A read meets most pages in use, and what it counts is little on purpose: mounts live on reads, and one of
  * 4 KiB takes 10 µs where its pages are still ours, 24 µs where they have to be taken up again.
@@ -44,6 +48,11 @@ export class MappedMemory {
   /** Says that a value of `bytes` bytes was read. */
   didRead(bytes: number): void {
     this.#touch(READ_BYTES + bytes * READ_SHARE, READ_RESIDENT_BYTES_MAX);
+  }
+
+  /** Says that a value of `bytes` bytes was read by one who would have written it. */
+  didCompare(bytes: number): void {
+    this.#touch(COMPARE_BYTES + bytes, WRITE_RESIDENT_BYTES_MAX);
   }
 
   /** Says that a value of `bytes` bytes was written. */

@@ -4,7 +4,7 @@
  *   nars         NAR SHA-256 (32 bytes) → NarRecord, see nar-record.ts; path infos are noted here too
  *   nar-hashes   BLAKE3 of the Node message without a name (32 bytes) → NarHashRecord
  */
-import { equalBytes, toHex } from "../../base/bytes.js";
+import { toHex } from "../../base/bytes.js";
 import { messageOf, StoreError } from "../../base/errors.js";
 import { B3Digest } from "../../castore/digest.js";
 import type { Table } from "../../castore/local/index-database.js";
@@ -47,7 +47,7 @@ export class LocalNarRecords implements NarRecords {
     const value = encodeNarHash(hash);
     const record = encodeNarRecord({ node, narSize: hash.narSize });
     this.#index.refresh();
-    if (isStored(this.#hashes, key, value) && isStored(this.#nars, hash.narSha256, record)) return;
+    if (this.#hashes.holds(key, value) && this.#nars.holds(hash.narSha256, record)) return;
     await this.#index.commit(() => {
       this.#hashes.put(key, value);
       this.#nars.put(hash.narSha256, record);
@@ -66,11 +66,6 @@ export class LocalNarRecords implements NarRecords {
       });
     }
   }
-}
-
-function isStored(table: Table, key: Uint8Array, value: Uint8Array): boolean {
-  const stored = table.peek(key);
-  return stored !== undefined && equalBytes(stored, value);
 }
 
 /** Covers what the NAR depends on, the executable bit and the target, and the stated size. */
