@@ -228,16 +228,16 @@ export class Table {
     this.#room.willWrite(key.length, 0);
   }
 
-  #find(key: Uint8Array): Uint8Array | undefined {
-    const value = this.#database.getBinaryFast(key as Buffer);
-    // The library hands out one large buffer with a narrowed `length`, which trips up Buffer's methods.
-    return value && new Uint8Array(value.buffer, value.byteOffset, value.length);
-  }
-
   /** How many keys there are. */
   get count(): number {
     const { entryCount } = this.#database.getStats() as { entryCount: number };
     return entryCount;
+  }
+
+  #find(key: Uint8Array): Uint8Array | undefined {
+    const value = this.#database.getBinaryFast(key as Buffer);
+    // The library hands out one large buffer with a narrowed `length`, which trips up Buffer's methods.
+    return value && new Uint8Array(value.buffer, value.byteOffset, value.length);
   }
 }
 
