@@ -158,10 +158,13 @@ describe("the store directory", () => {
 describe("damage", () => {
   const large = noise(INLINE_BYTES_MAX * 3);
 
-  it("in a small blob is found, and healed by storing it again", async () => {
+  it.each([
+    ["with other content", encodeInline(bytes("evil"))],
+    ["with a malformed record", bytes("\x07good")],
+  ])("in a small blob %s is found, and healed by storing it again", async (_title, record) => {
     const store = await openStore();
     const { digest } = await putBlob(store.blobs, bytes("good"));
-    await overwrite(store, "blobs", digest, encodeInline(bytes("evil")));
+    await overwrite(store, "blobs", digest, record);
     await expect(getBlob(store.blobs, digest)).rejects.toMatchObject({
       code: "corrupt",
       message: expect.stringContaining(digest.toString()),
